@@ -89,6 +89,7 @@ struct segment_header {
 	uint64_t start_monotonic_ns;
 	char boot_id[40];
 	char host[64];
+	char run_id[32]; /* of the `heaptide run` it descends from, or "" */
 	char command[16];	/* comm of the process */
 	char executable[512];	/* path, cut at the end when longer */
 	char command_line[1024]; /* arguments, each ended by NUL; cut when longer */
@@ -247,7 +248,7 @@ _Static_assert(sizeof(struct segment_header) <= 2 * SEGMENT_PAGE_SIZE,
 _Static_assert(sizeof(struct segment_amount) == 56 && sizeof(struct segment_stack) == 208 &&
 		       sizeof(struct segment_block) == 48 &&
 		       sizeof(struct segment_histogram_node) == 32 &&
-		       sizeof(struct segment_module) == 128 && sizeof(struct segment_thread) == 48,
+		       sizeof(struct segment_module) == 120 && sizeof(struct segment_thread) == 48,
 	       "the layout changed: raise SEGMENT_VERSION and renew the golden offsets");
 
 #endif

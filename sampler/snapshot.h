@@ -77,7 +77,7 @@ struct snapshot {
 	uint32_t pid, parent_pid, uid, machine;
 	uint64_t process_start_ticks;
 	uint64_t start_realtime_ns, start_monotonic_ns;
-	char boot_id[40], host[64], command[16], executable[512];
+	char boot_id[40], host[64], run_id[32], command[16], executable[512];
 	char command_line[1024]; /* arguments, each ended by NUL */
 	uint32_t command_line_size;
 	const char *allocator; /* path of the object with the real malloc, or "" */
