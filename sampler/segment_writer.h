@@ -31,10 +31,12 @@ struct settings {
 };
 
 /*
- * Makes and maps the segment of this process. Returns 0 or -errno; after a
- * failure every other function here does nothing and claims nothing.
+ * Makes and maps the segment of this process, invisible to readers until
+ * segment_writer_publish(). Returns 0 or -errno; after a failure nothing can be
+ * claimed and counts are kept in private memory.
  */
 int segment_writer_open(const struct settings *settings);
+void segment_writer_publish(void);
 
 /* In a forked child: forgets the parent's segment without touching it. */
 void segment_writer_after_fork(void);
@@ -45,8 +47,9 @@ struct segment_header *segment_writer_header(void);
 /* First element of a region; valid while there is a segment. */
 void *segment_writer_region(enum segment_region_id region);
 
-/* How many elements the region can ever hold. */
+/* How many elements the region can ever hold, and how many were claimed. */
 uint64_t segment_writer_capacity(enum segment_region_id region);
+uint64_t segment_writer_claimed(enum segment_region_id region);
 
 /*
  * Takes `count` consecutive elements of a region and returns the index of the

@@ -1,0 +1,57 @@
+/*
+ * The slow half of lock.h: waiting.
+ *
+ * Context: inside malloc, any thread; makes system calls only after the lock
+ * was found taken for a while.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE
+#include "sampler/lock.h"
+
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sampler/thread_state.h"
+
+enum { SPINS = 100, YIELDS = 200, NAPS = 1000 };
+#define NAP_NS 100000
+
+uint32_t lock_self(void)
+{
+	/* Thread states are 64-aligned in practice and 2^38 bytes of address
+	 * space cannot all be stacks: the cut address is unique enough, and
+	 * the lowest bit keeps it from being 0. */
+	return (uint32_t)((uintptr_t)&thread_state >> 3) | 1;
+}
+
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("yield");
+#endif
+}
+
+bool lock_take_slowly(struct lock *lock)
+{
+	/* A raw system call: nanosleep() is a cancellation point. */
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+
+	if (atomic_load_explicit(&lock->owner, memory_order_acquire) == lock_self())
+		return true; /* left behind by longjmp: it is ours already */
+	for (int i = 0; i < SPINS + YIELDS + NAPS; i++) {
+		if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0 && lock_try(lock))
+			return true;
+		if (i < SPINS)
+			pause_briefly();
+		else if (i < SPINS + YIELDS)
+			sched_yield();
+		else
+			syscall(SYS_nanosleep, &nap, NULL);
+	}
+	return false;
+}

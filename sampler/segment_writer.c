@@ -1,0 +1,472 @@
+/*
+ * Makes the segment and takes space in it. The file is sparse: each region
+ * grows in steps, and every step asks the kernel for its pages first
+ * (MADV_POPULATE_WRITE reports a full file system instead of SIGBUS, and needs
+ * no descriptor), so nothing stays open and nothing faults.
+ *
+ * Context: inside malloc. Raw system calls where the C library's function would
+ * be a cancellation point.
+ * Locks: LOCK_GROWTH while a region grows.
+ * Invariant: claimed[r] <= populated[r] <= capacity of region r; the header's
+ * own words are for the reader and are never read back.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE
+#include "sampler/segment_writer.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sampler/lock.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define MIB (UINT64_C(1) << 20)
+#define SAMPLING_BUDGET (16 * MIB)
+#define EXACT_BUDGET (1024 * MIB)
+/* Below this mean gap so many blocks are tracked that the exact budget applies. */
+#define EXACT_INTERVAL 4096
+#define MIN_BUDGET MIB
+#define SMALLEST_STEP (UINT64_C(64) << 10)
+#define LARGEST_STEP MIB
+/* The part of the address space limit that the segment may take. */
+#define ADDRESS_SPACE_SHARE 16
+
+static struct {
+	struct segment_header *header;
+	uint64_t size;
+	bool grows; /* false: all space was taken at the start */
+	uint64_t capacity[SEGMENT_REGION_COUNT];
+	_Atomic uint64_t claimed[SEGMENT_REGION_COUNT];	  /* elements */
+	_Atomic uint64_t populated[SEGMENT_REGION_COUNT]; /* elements; moves under `growth` */
+	void *region[SEGMENT_REGION_COUNT];
+	struct lock growth;
+	_Atomic uint64_t early_counters[SEGMENT_COUNTER_COUNT];
+} writer;
+
+/* ---- layout ---------------------------------------------------------- */
+
+static const uint32_t element_sizes[SEGMENT_REGION_COUNT] = {
+	[SEGMENT_THREADS] = sizeof(struct segment_thread),
+	[SEGMENT_MODULES] = sizeof(struct segment_module),
+	[SEGMENT_STRINGS] = 1,
+	[SEGMENT_STACKS] = sizeof(struct segment_stack),
+	[SEGMENT_FRAMES] = sizeof(uint64_t),
+	[SEGMENT_BLOCKS] = sizeof(struct segment_block),
+	[SEGMENT_HISTOGRAMS] = sizeof(struct segment_histogram_node),
+};
+
+/* Shares of the budget, in 64ths. At the default 16 MiB: 20 000 stacks of 26
+ * frames, 99 000 live samples (a heap of 48 GiB at 512 KiB), 2 000 modules. */
+static const uint32_t region_shares[SEGMENT_REGION_COUNT] = {
+	[SEGMENT_THREADS] = 1, [SEGMENT_MODULES] = 1,  [SEGMENT_STRINGS] = 1,
+	[SEGMENT_STACKS] = 17, [SEGMENT_FRAMES] = 17, [SEGMENT_BLOCKS] = 18,
+	[SEGMENT_HISTOGRAMS] = 9,
+};
+
+static uint64_t page_down(uint64_t n)
+{
+	return n & ~(uint64_t)(SEGMENT_PAGE_SIZE - 1);
+}
+
+static uint64_t page_up(uint64_t n)
+{
+	return page_down(n + SEGMENT_PAGE_SIZE - 1);
+}
+
+static void lay_out(struct segment_header *header, uint64_t budget)
+{
+	uint64_t offset = page_up(sizeof(*header));
+	const uint64_t rest = budget - offset;
+
+	for (int r = 0; r < SEGMENT_REGION_COUNT; r++) {
+		const uint64_t bytes = page_down(rest / 64 * region_shares[r]);
+		uint64_t capacity = bytes / element_sizes[r];
+
+		/* Indices are 32 bits wide, and SEGMENT_NONE is none of them. */
+		if (capacity >= SEGMENT_NONE)
+			capacity = SEGMENT_NONE - 1;
+		header->regions[r] = (struct segment_region){
+			.offset = offset, .capacity = capacity, .element_size = element_sizes[r]};
+		writer.capacity[r] = capacity;
+		writer.region[r] = (char *)header + offset;
+		offset += bytes;
+	}
+}
+
+static uint64_t limit_of(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+		       ? limit.rlim_cur
+		       : UINT64_MAX;
+}
+
+/* The budget, made smaller where the process may not have files or an address
+ * space of that size; 0 when not even the smallest segment fits. */
+static uint64_t affordable_budget(const struct settings *settings)
+{
+	uint64_t budget = settings->budget;
+
+	if (budget == 0)
+		budget = settings->interval < EXACT_INTERVAL ? EXACT_BUDGET : SAMPLING_BUDGET;
+	/* Writing past RLIMIT_FSIZE is not an error but a signal. */
+	if (budget > limit_of(RLIMIT_FSIZE))
+		budget = limit_of(RLIMIT_FSIZE);
+	if (budget > limit_of(RLIMIT_AS) / ADDRESS_SPACE_SHARE)
+		budget = limit_of(RLIMIT_AS) / ADDRESS_SPACE_SHARE;
+	budget = page_down(budget);
+	return budget >= MIN_BUDGET ? budget : 0;
+}
+
+/* ---- the file -------------------------------------------------------- */
+
+/* Reads the start of a file into text[0 .. size - 1) and ends it with NUL.
+ * Returns the number of bytes, 0 when it cannot be read. */
+static size_t read_start(const char *path, char *text, size_t size)
+{
+	const long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	long n = 0;
+
+	if (fd >= 0) {
+		n = syscall(SYS_read, fd, text, size - 1);
+		syscall(SYS_close, fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0 ? n : 0;
+}
+
+static char *append(char *end, const char *limit, const char *text)
+{
+	while (*text && end < limit - 1)
+		*end++ = *text++;
+	*end = '\0';
+	return end;
+}
+
+static char *append_number(char *end, const char *limit, uint64_t number)
+{
+	char digits[24];
+	char *p = digits + sizeof(digits);
+
+	*--p = '\0';
+	do
+		*--p = '0' + number % 10;
+	while ((number /= 10));
+	return append(end, limit, p);
+}
+
+/* The directory of the segments, opened (O_PATH) or -errno. A default
+ * directory that is not this user's alone is refused: it lies in a place where
+ * anybody may make one. */
+static long open_directory(const struct settings *settings)
+{
+	char path[sizeof(settings->directory)];
+	const char *limit = path + sizeof(path);
+	const bool own = settings->directory[0] == '\0';
+	struct stat status;
+
+	if (own)
+		append_number(append(path, limit, "/dev/shm/heaptide-"), limit, geteuid());
+	else
+		append(path, limit, settings->directory);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	const long fd = syscall(SYS_openat, AT_FDCWD, path,
+				O_PATH | O_DIRECTORY | O_CLOEXEC | (own ? O_NOFOLLOW : 0), 0);
+	if (fd < 0)
+		return -errno;
+	if (own && (fstat(fd, &status) != 0 || status.st_uid != geteuid() ||
+		    (status.st_mode & 077) != 0)) {
+		syscall(SYS_close, fd);
+		return -EPERM;
+	}
+	return fd;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* "<comm>.<pid>.<start in ms>.heaptide", with the odd characters of comm made _. */
+static void file_name(char *name, size_t size, const char *command, uint64_t start_ms)
+{
+	const char *limit = name + size;
+	char *end = append(name, limit, command[0] ? command : "unknown");
+
+	for (char *p = name; p < end; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		      (*p >= '0' && *p <= '9') || *p == '-' || *p == '+'))
+			*p = '_';
+	end = append_number(append(end, limit, "."), limit, getpid());
+	end = append_number(append(end, limit, "."), limit, start_ms);
+	append(end, limit, SEGMENT_SUFFIX);
+}
+
+/* A new file in the directory, or -errno. */
+static long create_file(long directory, const char *command)
+{
+	uint64_t start_ms = clock_ns(CLOCK_REALTIME) / 1000000;
+	char name[96];
+
+	for (int attempt = 0; attempt < 100; attempt++) {
+		file_name(name, sizeof(name), command, start_ms + attempt);
+		const long fd = syscall(SYS_openat, directory, name,
+					O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd >= 0 ? fd : -errno;
+	}
+	return -EEXIST;
+}
+
+/* Maps a file of `size` bytes whose first pages are there. */
+static int map_file(long fd, uint64_t size, struct segment_header **header)
+{
+	const size_t first = page_up(sizeof(**header));
+
+	if (ftruncate(fd, size) != 0)
+		return -errno;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	writer.grows = true;
+	if (madvise(memory, first, MADV_POPULATE_WRITE) == 0) {
+		*header = memory;
+		return 0;
+	}
+	/* A kernel before 5.14 cannot populate: take all the space now. */
+	const bool is_old = errno == EINVAL;
+	if (is_old && syscall(SYS_fallocate, fd, 0, 0, size) == 0) {
+		writer.grows = false;
+		*header = memory;
+		return 0;
+	}
+	munmap(memory, size);
+	return -ENOSPC;
+}
+
+static uint64_t start_ticks(const char *stat)
+{
+	const char *p = strrchr(stat, ')'); /* comm may contain anything */
+	uint64_t ticks = 0;
+
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
+		ticks = 10 * ticks + (*p - '0');
+	return ticks;
+}
+
+static void describe_process(struct segment_header *header)
+{
+	char stat[1024];
+	struct utsname system;
+
+	header->pid = getpid();
+	header->parent_pid = getppid();
+	header->uid = geteuid();
+#if defined(__x86_64__)
+	header->machine = EM_X86_64;
+#else
+	header->machine = EM_AARCH64;
+#endif
+	read_start("/proc/self/stat", stat, sizeof(stat));
+	header->process_start_ticks = start_ticks(stat);
+	header->start_realtime_ns = clock_ns(CLOCK_REALTIME);
+	header->start_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	const size_t n = read_start("/proc/sys/kernel/random/boot_id", header->boot_id,
+				    sizeof(header->boot_id));
+	if (n > 0 && header->boot_id[n - 1] == '\n')
+		header->boot_id[n - 1] = '\0';
+	if (uname(&system) == 0)
+		append(header->host, header->host + sizeof(header->host), system.nodename);
+	const ssize_t length = readlink("/proc/self/exe", header->executable,
+					sizeof(header->executable) - 1);
+	header->executable[length > 0 ? length : 0] = '\0';
+	header->command_line_size = read_start("/proc/self/cmdline", header->command_line,
+					       sizeof(header->command_line));
+}
+
+static void read_command(char *command, size_t size)
+{
+	const size_t n = read_start("/proc/self/comm", command, size);
+
+	if (n > 0 && command[n - 1] == '\n')
+		command[n - 1] = '\0';
+}
+
+int segment_writer_open(const struct settings *settings)
+{
+	const uint64_t budget = affordable_budget(settings);
+	struct segment_header *header;
+	char command[sizeof(header->command) + 1];
+
+	if (budget == 0)
+		return -EFBIG;
+	const long directory = open_directory(settings);
+	if (directory < 0)
+		return directory;
+	read_command(command, sizeof(command));
+	const long fd = create_file(directory, command);
+	syscall(SYS_close, directory);
+	if (fd < 0)
+		return fd;
+	const int error = map_file(fd, budget, &header);
+	syscall(SYS_close, fd);
+	if (error)
+		return error;
+
+	header->version = SEGMENT_VERSION;
+	header->header_size = sizeof(*header);
+	header->segment_size = budget;
+	append(header->command, header->command + sizeof(header->command), command);
+	describe_process(header);
+	header->budget_bytes = budget;
+	header->start_interval = settings->interval;
+	header->max_depth = settings->depth;
+	header->unwinder = settings->unwinder;
+	header->seed = settings->seed;
+	header->allocator_name = SEGMENT_NONE;
+	lay_out(header, budget);
+	for (int i = 0; i < SEGMENT_COUNTER_COUNT; i++)
+		header->counters[i] = atomic_exchange(&writer.early_counters[i], 0);
+	if (!writer.grows)
+		header->notices |= SEGMENT_NOTICE_NO_POPULATE;
+	writer.size = budget;
+	/* Pairs with the acquire in segment_writer_count(). */
+	__atomic_store_n(&writer.header, header, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void segment_writer_publish(void)
+{
+	/* Pairs with the acquire in snapshot_take(). */
+	atomic_store_explicit(&writer.header->magic, SEGMENT_MAGIC, memory_order_release);
+}
+
+void segment_writer_after_fork(void)
+{
+	if (writer.header)
+		munmap(writer.header, writer.size);
+	memset(&writer, 0, sizeof(writer));
+}
+
+struct segment_header *segment_writer_header(void)
+{
+	return __atomic_load_n(&writer.header, __ATOMIC_ACQUIRE);
+}
+
+void *segment_writer_region(enum segment_region_id region)
+{
+	return writer.region[region];
+}
+
+uint64_t segment_writer_capacity(enum segment_region_id region)
+{
+	return writer.capacity[region];
+}
+
+uint64_t segment_writer_claimed(enum segment_region_id region)
+{
+	return atomic_load_explicit(&writer.claimed[region], memory_order_acquire);
+}
+
+/* ---- taking space ---------------------------------------------------- */
+
+/* How many bytes a region of `bytes` grows by. */
+static uint64_t step_after(uint64_t bytes)
+{
+	if (bytes < 2 * SMALLEST_STEP)
+		return SMALLEST_STEP;
+	return bytes / 2 < LARGEST_STEP ? page_down(bytes / 2) : LARGEST_STEP;
+}
+
+/* Makes the pages of the region's first `count` elements present; called with
+ * `growth` held. */
+static bool populate(enum segment_region_id region, uint64_t count)
+{
+	const uint64_t element = element_sizes[region];
+	const uint64_t end = page_up(writer.capacity[region] * element);
+	const uint64_t present = page_up(atomic_load(&writer.populated[region]) * element);
+	uint64_t wanted = page_up(count * element);
+
+	if (wanted < present + step_after(present))
+		wanted = present + step_after(present);
+	if (wanted > end)
+		wanted = end;
+	if (writer.grows && wanted > present &&
+	    madvise((char *)writer.region[region] + present, wanted - present,
+		    MADV_POPULATE_WRITE) != 0) {
+		COUNT(no_space);
+		return false;
+	}
+	uint64_t elements = wanted / element;
+	if (elements > writer.capacity[region])
+		elements = writer.capacity[region];
+	atomic_store(&writer.populated[region], elements);
+	return elements >= count;
+}
+
+static bool grow(enum segment_region_id region, uint64_t count)
+{
+	bool is_there = false;
+
+	if (count > writer.capacity[region] || !lock_take(&writer.growth))
+		return false;
+	if (atomic_load(&writer.populated[region]) >= count || populate(region, count))
+		is_there = true;
+	lock_release(&writer.growth);
+	return is_there;
+}
+
+uint64_t segment_writer_claim(enum segment_region_id region, uint64_t count)
+{
+	uint64_t first = atomic_load(&writer.claimed[region]);
+
+	if (!segment_writer_header())
+		return UINT64_MAX;
+	do {
+		if (first + count > atomic_load(&writer.populated[region]) &&
+		    !grow(region, first + count))
+			return UINT64_MAX;
+	} while (!atomic_compare_exchange_weak(&writer.claimed[region], &first, first + count));
+	atomic_fetch_add_explicit(&writer.header->used[region], count, memory_order_release);
+	return first;
+}
+
+uint32_t segment_writer_string(const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	const uint64_t offset = segment_writer_claim(SEGMENT_STRINGS, size);
+
+	if (offset == UINT64_MAX)
+		return SEGMENT_NONE;
+	memcpy((char *)writer.region[SEGMENT_STRINGS] + offset, text, size);
+	return offset;
+}
+
+void segment_writer_count(enum segment_counter_id counter, uint64_t n)
+{
+	struct segment_header *header = segment_writer_header();
+
+	atomic_fetch_add_explicit(header ? &header->counters[counter]
+					 : &writer.early_counters[counter],
+				  n, memory_order_relaxed);
+}
