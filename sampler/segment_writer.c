@@ -315,7 +315,7 @@ static void read_command(char *command, size_t size)
 int segment_writer_open(const struct settings *settings)
 {
 	const uint64_t budget = affordable_budget(settings);
-	struct segment_header *header;
+	struct segment_header *header = NULL;
 	char command[sizeof(header->command) + 1];
 
 	if (budget == 0)
