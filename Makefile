@@ -1,16 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
+#
 # `make help` lists the targets. A file's folder decides which program it is
-# linked into; the library's flags and the reader's never mix.
+# linked into; the library's flags and the reader's never mix. Adding a source
+# file or a test file is enough: nothing is listed here but packages.
 
-CC      ?= gcc
-# One build folder per compiler and sanitizer: make SANITIZE=address CC=clang
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CXX := $(subst gcc,g++,$(subst clang,clang++,$(CC)))
+
+# One build folder per compiler and sanitizer: make CC=clang SANITIZE=address
 SANITIZE ?=
-variant := $(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))$(if $(SANITIZE),-$(SANITIZE))
-B       ?= build$(variant)
-ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+comma := ,
+variant := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+B       := build$(variant)
+ARCH    := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 VERSION := 0.1.0
+JOBS    ?= $(shell nproc)
 
-WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+PREFIX  ?= /usr/local
+bindir  := $(DESTDIR)$(PREFIX)/bin
+libdir  := $(DESTDIR)$(PREFIX)/lib/heaptide
+mandir  := $(DESTDIR)$(PREFIX)/share/man/man1
+docdir  := $(DESTDIR)$(PREFIX)/share/doc/heaptide
+compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+# Debian's packages: what the build needs, what the demo adds, what the tests add.
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
+	libdw-dev libelf-dev libjemalloc-dev libiberty-dev systemtap-sdt-dev
+DEMO_PACKAGES  := redis-server redis-tools python3-minimal
+TEST_PACKAGES  := g++ clang clang-format check bats perl file binutils libunwind-dev valgrind gdb \
+	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 \
+	libjemalloc2 elfutils xz-utils python3 sqlite3 git nodejs strace procps util-linux
+
+# ---------------------------------------------------------------- flags
+
+WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	$(if $(CI),-Werror)
 COMMON   := -std=gnu11 -O2 -g -I. $(WARNINGS) -MMD -MP -DHEAPTIDE_VERSION='"$(VERSION)"'
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 
@@ -22,71 +48,158 @@ LIB_LDFLAGS := -shared -Wl,--version-script=interpose/exports.map -Wl,-z,now -Wl
 	-Wl,-z,defs -Wl,-soname,libheaptide.so -Wl,--hash-style=gnu
 
 READER_PACKAGES := libprotobuf-c zlib libdw libelf
-READER_CFLAGS = $(COMMON) $(shell pkg-config --cflags $(READER_PACKAGES)) -I$(B)/exporter/proto
-READER_LIBS   = $(shell pkg-config --libs $(READER_PACKAGES)) -ljemalloc -liberty -lm
+READER_CFLAGS := $(COMMON) -D_FILE_OFFSET_BITS=64 -I$(B)/exporter/proto \
+	$(shell pkg-config --cflags $(READER_PACKAGES) 2>/dev/null)
+READER_LIBS   := $(shell pkg-config --libs $(READER_PACKAGES) 2>/dev/null) -liberty -lm
+CHECK_LIBS    := $(shell pkg-config --libs check 2>/dev/null)
 
-other_arch  := $(filter-out %_$(ARCH).c,$(wildcard sampler/*_x86_64.c sampler/*_aarch64.c))
-lib_sources := $(filter-out $(other_arch) sampler/snapshot.c,$(wildcard interpose/*.c sampler/*.c))
+# ---------------------------------------------------------------- files
+
+other_arch     := $(filter-out %_$(ARCH).c,$(wildcard sampler/*_x86_64.c sampler/*_aarch64.c))
+lib_sources    := $(filter-out $(other_arch) sampler/snapshot.c,$(wildcard interpose/*.c sampler/*.c))
 reader_sources := sampler/snapshot.c $(wildcard leakcheck/*.c exporter/*.c)
-protos      := $(wildcard exporter/proto/*.proto)
-lib_objects := $(lib_sources:%.c=$(B)/lib/%.o)
-proto_sources := $(protos:%.proto=$(B)/%.pb-c.c)
+protos         := $(wildcard exporter/proto/*.proto)
+proto_sources  := $(protos:%.proto=$(B)/%.pb-c.c)
+lib_objects    := $(lib_sources:%.c=$(B)/lib/%.o)
 reader_objects := $(reader_sources:%.c=$(B)/reader/%.o) $(proto_sources:$(B)/%.c=$(B)/reader/gen/%.o)
-# What unit tests link: everything of the reader but main, everything of the
-# library but the hooks themselves.
-test_reader_objects := $(filter-out $(B)/reader/exporter/main.o,$(reader_objects))
-test_lib_objects := $(filter $(B)/lib/sampler/%,$(lib_objects))
-unit_tests  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
-# Programs that bats tests run under the library.
-preload_programs := $(patsubst %.c,$(B)/%,$(wildcard tests/preload/*.c)) \
-	$(patsubst %.cc,$(B)/%,$(wildcard tests/preload/*.cc))
 
-.PHONY: all help test
+# A test links what it uses out of these: everything but main() and the hooks.
+test_archives := $(B)/tests/libreader.a $(B)/tests/libsampler.a
+unit_tests    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
+# Programs (and shared objects, *_plugin) that bats tests run under the library.
+test_sources  := $(wildcard tests/preload/*.c tests/preload/*.cc tests/e2e/*.c tests/e2e/*.cc)
+test_plugins  := $(addprefix $(B)/,$(addsuffix .so,$(basename $(filter %_plugin.c %_plugin.cc,$(test_sources)))))
+test_programs := $(addprefix $(B)/,$(basename $(filter-out %_plugin.c %_plugin.cc,$(test_sources))))
+bats_tests    := $(wildcard tests/preload/*.bats tests/e2e/*.bats)
+bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+
+# A test's source may name the flags it needs in a line "Build with: -static".
+own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
+
+.PHONY: all help deps demo test unit check lint bench fmt install clean FORCE
 .DEFAULT_GOAL := all
-all: $(B)/heaptide $(B)/libheaptide.so ## build build/heaptide and build/libheaptide.so
+.DELETE_ON_ERROR:
+
+# A sanitizer's runtime cannot be preloaded: with SANITIZE only the reader is built.
+all: $(B)/heaptide $(if $(SANITIZE),,$(B)/libheaptide.so) ## build build/heaptide and build/libheaptide.so
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+# ---------------------------------------------------------------- building
+
+# Changes when the flags do, so that no object is older than its flags.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','"'"',$(CC) $(LIB_CFLAGS) $(LIB_LDFLAGS) $(READER_CFLAGS) $(SANFLAGS))' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(B)/libheaptide.so: $(lib_objects) interpose/exports.map
 	$(CC) $(LIB_LDFLAGS) -o $@ $(lib_objects)
 
 $(B)/heaptide: $(reader_objects)
-	$(CC) $(SANFLAGS) -o $@ $(reader_objects) $(READER_LIBS)
+	$(CC) $(SANFLAGS) -o $@ $(reader_objects) $(READER_LIBS) $(if $(SANITIZE),,-ljemalloc)
 
-$(B)/lib/%.o: %.c
+# The sampler under a sanitizer is for its unit tests; the unwinder reads
+# stacks that are not its own, which only AddressSanitizer calls an error.
+$(B)/lib/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(LIB_CFLAGS) -c -o $@ $<
+	$(CC) $(LIB_CFLAGS) $(if $(findstring /stack_capture,$<),,$(SANFLAGS)) -c -o $@ $<
 
-$(B)/reader/%.o: %.c | $(proto_sources)
+$(B)/reader/%.o: %.c $(B)/flags | $(proto_sources)
 	@mkdir -p $(@D)
 	$(CC) $(READER_CFLAGS) $(SANFLAGS) -c -o $@ $<
 
-$(B)/reader/gen/%.o: $(B)/%.c
+$(B)/reader/gen/%.o: $(B)/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -W%,$(READER_CFLAGS)) $(SANFLAGS) -c -o $@ $<
 
 $(B)/%.pb-c.c: %.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=exporter/proto --c_out=$(B)/exporter/proto $<
+	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
 
-# A unit test of a reader's file links the reader; of a sampler's, the sampler.
-$(B)/tests/unit/%_test: tests/unit/%_test.c $(test_reader_objects) $(test_lib_objects)
+# ---------------------------------------------------------------- building tests
+
+$(B)/tests/libreader.a: $(filter-out %/exporter/main.o,$(reader_objects))
+$(B)/tests/libsampler.a: $(filter-out %_hooks.o,$(lib_objects))
+$(test_archives):
 	@mkdir -p $(@D)
-	$(CC) $(READER_CFLAGS) $(shell pkg-config --cflags check) $(SANFLAGS) -o $@ $< \
-		$(if $(wildcard exporter/$*.c leakcheck/$*.c)$(filter snapshot,$*),$(test_reader_objects),$(test_lib_objects) $(B)/reader/sampler/snapshot.o) \
-		$(READER_LIBS) $(shell pkg-config --libs check) -ldl -lpthread
+	@rm -f $@
+	$(AR) rcs $@ $^
 
-$(B)/tests/preload/%: tests/preload/%.c
+$(B)/tests/unit/%: tests/unit/%.c $(test_archives)
 	@mkdir -p $(@D)
-	$(CC) $(COMMON) -O1 -fno-builtin -o $@ $< -ldl -lpthread
+	$(CC) $(READER_CFLAGS) $(SANFLAGS) -o $@ $< $(test_archives) $(READER_LIBS) $(CHECK_LIBS) \
+		$(own_flags) -ldl -lpthread
 
-$(B)/tests/preload/%: tests/preload/%.cc
+$(B)/bench/%: bench/%.c $(test_archives)
 	@mkdir -p $(@D)
-	$(CC:gcc=g++) -std=gnu++17 -O1 -g -MMD -MP -fno-builtin -o $@ $< -ldl -lpthread
+	$(CC) $(COMMON) -o $@ $< $(test_archives) $(own_flags) -ldl -lpthread -lm
 
-test: all $(unit_tests) $(preload_programs) ## unit, preload and end-to-end tests
-	prove $(unit_tests) $(wildcard tests/preload/*.bats tests/e2e/*.bats)
+# Without optimising away the allocations that a test is about.
+test_flags := -O1 -g -I. -Wall -MMD -MP -fno-builtin
+
+$(B)/tests/%_plugin.so: tests/%_plugin.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(test_flags) -fPIC -shared -o $@ $< $(own_flags)
+
+$(B)/tests/%_plugin.so: tests/%_plugin.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++17 $(test_flags) -fPIC -shared -o $@ $< $(own_flags)
+
+$(B)/tests/%: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(test_flags) -o $@ $< -ldl -lpthread $(own_flags)
+
+$(B)/tests/%: tests/%.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++17 $(test_flags) -o $@ $< -ldl -lpthread $(own_flags)
+
+# ---------------------------------------------------------------- testing
+
+unit: $(unit_tests) $(test_programs) $(test_plugins) ## build the tests of this variant without running them
+
+test: all unit ## unit, preload and end-to-end tests
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/run_tests $(unit_tests) $(bats_tests)
+
+lint: all ## layering, symbols, dependencies and house rules
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/run_tests $(wildcard tests/lint/*.bats)
+
+# Two compilers, one sanitizer build, then everything in one run with one sum.
+check: export CI := 1
+check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
+	$(MAKE) -j$(JOBS) --no-print-directory CC=gcc all unit
+	$(MAKE) -j$(JOBS) --no-print-directory CC=clang all unit
+	$(MAKE) -j$(JOBS) --no-print-directory CC=clang SANITIZE=address,undefined all unit
+	HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh tests/lint/*.bats) \
+		$(bats_tests) $(foreach b,build build-clang build-clang-address-undefined,\
+		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c)))
+
+bench: all $(bench_programs) ## instructions per malloc+free, a captured sample, a whole program
+	@for script in $(wildcard bench/*.sh); do \
+		HEAPTIDE_BUILD=$(CURDIR)/$(B) bash $$script || exit 1; echo; done
+
+demo: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+demo: deps ## profile redis-server under load, print the report, leave profile.pb.gz
+	$(MAKE) -j$(JOBS) --no-print-directory all
+	bash docs/demo.sh
+
+fmt: ## lay out every C file with clang-format
+	clang-format -i $(wildcard $(foreach d,interpose sampler leakcheck exporter bench \
+		tests/unit tests/preload tests/e2e tests/fuzz,$d/*.c $d/*.h $d/*.cc))
+
+# ---------------------------------------------------------------- installing
+
+PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES)
+
+deps: ## install what is missing from Debian's packages (root, or through sudo)
+	@bash .ci/install_packages $(PACKAGES)
+
+install: all ## install to $(DESTDIR)$(PREFIX)
+	install -d $(bindir) $(libdir) $(docdir)
+	install -m 755 $(B)/heaptide $(bindir)/heaptide
+	install -m 644 $(B)/libheaptide.so $(libdir)/libheaptide.so
+	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(docdir)
 
 clean: ## remove everything that was built
 	rm -rf build build-*

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Rules for files that a compiler does not check.
+
+repository=$(cd "$(dirname "$BATS_TEST_FILENAME")/../.." && pwd)
+
+setup() {
+	cd "$repository"
+}
+
+sources() {
+	find interpose sampler leakcheck exporter bench tests docs .ci Makefile -type f \
+		\( -name '*.[chS]' -o -name '*.cc' -o -name '*.def' -o -name '*.map' -o -name '*.proto' \
+		-o -name '*.bats' -o -name '*.bash' -o -name '*.sh' -o -path '.ci/*' -o -name Makefile \
+		-o -name run_tests \)
+}
+
+@test "every source file carries the licence line" {
+	run bash -c "$(declare -f sources); sources | xargs grep -L 'SPDX-License-Identifier: Apache-2.0'"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "every source file has a name of its own" {
+	run bash -c "find interpose sampler leakcheck exporter -name '*.[ch]' -printf '%f\n' | sort | uniq -d"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "the README's map names every source file" {
+	local file missing=
+
+	for file in interpose/* sampler/* leakcheck/* exporter/*; do
+		[ -f "$file" ] || continue
+		# A header and its source are one entry: name.[ch]
+		grep -qF "$(basename "$file")" README.md ||
+			grep -qF "$(basename "${file%.*}").[ch]" README.md || missing+="$file "
+	done
+	echo "missing: $missing"
+	[ -z "$missing" ]
+}
+
+@test "no source file is longer than 600 lines" {
+	run bash -c "find interpose sampler leakcheck exporter -name '*.[ch]' | xargs wc -l | awk '\$2 != \"total\" && \$1 > 600'"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "no line is wider than 100 columns" {
+	run bash -c "find interpose sampler leakcheck exporter -name '*.[ch]' | while read -r f; do
+		expand -t 8 \"\$f\" | awk -v f=\"\$f\" 'length > 100 { print f \":\" NR }'; done"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "no file has trailing blanks" {
+	run bash -c "$(declare -f sources); sources | xargs grep -nE '[[:blank:]]+\$'"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "the licence is the Apache License 2.0" {
+	grep -q 'Apache License' LICENSE
+	grep -q 'Version 2.0, January 2004' LICENSE
+}
