@@ -47,7 +47,7 @@ LIB_CFLAGS := $(COMMON) -fPIC -fvisibility=hidden -fno-omit-frame-pointer -fno-s
 LIB_LDFLAGS := -shared -Wl,--version-script=interpose/exports.map -Wl,-z,now -Wl,-z,relro \
 	-Wl,-z,defs -Wl,-soname,libheaptide.so -Wl,--hash-style=gnu
 
-READER_PACKAGES := libprotobuf-c zlib libdw libelf
+READER_PACKAGES := libprotobuf-c zlib libdw libelf jansson
 READER_CFLAGS := $(COMMON) -D_FILE_OFFSET_BITS=64 -I$(B)/exporter/proto \
 	$(shell pkg-config --cflags $(READER_PACKAGES) 2>/dev/null)
 READER_LIBS   := $(shell pkg-config --libs $(READER_PACKAGES) 2>/dev/null) -liberty -lm

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/string_table.h"
 #include "sampler/snapshot.h"
 
 struct profile_function {
@@ -28,16 +29,19 @@ struct profile_line {
 };
 
 struct profile_mapping {
-	const char *path;  /* "[anon]" for code of no module */
+	const char *path; /* "[anon]" for code of no module */
 	char build_id[2 * SEGMENT_BUILD_ID_MAX + 1]; /* hexadecimal, or "" */
 	uint64_t start, limit, offset;
 	uint64_t load_bias;
-	bool has_functions, has_files, has_lines, has_inlines;
+	const struct snapshot_module *module; /* NULL for "[anon]" */
+	bool has_functions, has_files, has_lines, has_inlines; /* for all its locations */
 };
+
+#define PROFILE_NO_MAPPING UINT32_MAX
 
 struct profile_location {
 	uint64_t address; /* run-time address of the call: return address - 1 */
-	uint32_t mapping; /* index */
+	uint32_t mapping; /* index, or PROFILE_NO_MAPPING for "[truncated]" and the like */
 	uint32_t first_line, line_count; /* into lines; innermost inlined one first; >= 1 */
 };
 
@@ -61,7 +65,7 @@ struct profile {
 	uint32_t *sample_locations;
 	char **warnings; /* sentences for people: replaced binaries, missing names, ... */
 	size_t warning_count;
-	void *storage; /* private to profile.c */
+	struct string_table strings; /* holds every name above */
 };
 
 struct profile_options {
@@ -71,9 +75,10 @@ struct profile_options {
 
 /*
  * Names the snapshot's stacks. Frames inside the allocator and its C++ wrappers
- * are trimmed from the inner end, a truncated stack gets a root frame
- * "[truncated]", the overflow stack is "[stack table full]". The snapshot must
- * outlive the profile. 0 or -ENOMEM.
+ * are trimmed from the inner end, a stack that was cut or lost on the way gets a
+ * root frame "[truncated]" or "[incomplete]", the overflow stack is "[stack table
+ * full]". Code of no module is in the mapping "[anon]". Every string is valid
+ * UTF-8. The snapshot must outlive the profile. 0 or -ENOMEM.
  */
 int profile_new(const struct snapshot *snapshot, const struct profile_options *options,
 		struct profile **profile);
