@@ -56,8 +56,8 @@ CHECK_LIBS    := $(shell pkg-config --libs check 2>/dev/null)
 # ---------------------------------------------------------------- files
 
 other_arch     := $(filter-out %_$(ARCH).c,$(wildcard sampler/*_x86_64.c sampler/*_aarch64.c))
-lib_sources    := $(filter-out $(other_arch) sampler/snapshot.c,$(wildcard interpose/*.c sampler/*.c))
-reader_sources := sampler/snapshot.c $(wildcard leakcheck/*.c exporter/*.c)
+lib_sources    := $(filter-out $(other_arch) $(wildcard sampler/snapshot*.c),$(wildcard interpose/*.c sampler/*.c))
+reader_sources := $(wildcard sampler/snapshot*.c) $(wildcard leakcheck/*.c exporter/*.c)
 protos         := $(wildcard exporter/proto/*.proto)
 proto_sources  := $(protos:%.proto=$(B)/%.pb-c.c)
 lib_objects    := $(lib_sources:%.c=$(B)/lib/%.o)

@@ -52,7 +52,7 @@ struct snapshot_block {
 	double objects;	  /* weighted */
 	uint64_t birth_monotonic_ns;
 	uint32_t stack;	 /* index into snapshot.stacks */
-	uint32_t thread; /* index into snapshot.threads */
+	uint32_t thread; /* index into snapshot.threads; [0] is always there */
 };
 
 struct snapshot_module {
@@ -104,6 +104,7 @@ struct snapshot {
 	size_t thread_count;
 
 	struct snapshot_amount allocated, live, peak; /* sums over the stacks */
+	uint64_t damaged; /* records that were left out, or kept without their stack */
 
 	void *storage; /* private to snapshot.c */
 };
@@ -113,8 +114,8 @@ struct snapshot {
 /*
  * Copies the segment at `path`. Returns 0 and a snapshot to be released with
  * snapshot_free(); or -errno (-ENOENT, -EACCES, -EBADMSG: not a segment or
- * damaged, -EPROTONOSUPPORT: made by another version) with one sentence in
- * error[SNAPSHOT_ERROR_SIZE].
+ * damaged, -EPROTONOSUPPORT: made by another version, ...) with one sentence, without
+ * a full stop, in error[SNAPSHOT_ERROR_SIZE].
  */
 int snapshot_take(const char *path, struct snapshot **snapshot, char *error);
 
