@@ -4,6 +4,9 @@
 # linked into; the library's flags and the reader's never mix. Adding a source
 # file or a test file is enough: nothing is listed here but packages.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -56,8 +59,9 @@ CHECK_LIBS    := $(shell pkg-config --libs check 2>/dev/null)
 # ---------------------------------------------------------------- files
 
 other_arch     := $(filter-out %_$(ARCH).c,$(wildcard sampler/*_x86_64.c sampler/*_aarch64.c))
-lib_sources    := $(filter-out $(other_arch) $(wildcard sampler/snapshot*.c),$(wildcard interpose/*.c sampler/*.c))
-reader_sources := $(wildcard sampler/snapshot*.c) $(wildcard leakcheck/*.c exporter/*.c)
+# In sampler/, snapshot*.c is the reading end; all else is the writing end.
+reader_sources := $(wildcard sampler/snapshot*.c leakcheck/*.c exporter/*.c)
+lib_sources    := $(filter-out $(other_arch) $(reader_sources),$(wildcard interpose/*.c sampler/*.c))
 protos         := $(wildcard exporter/proto/*.proto)
 proto_sources  := $(protos:%.proto=$(B)/%.pb-c.c)
 lib_objects    := $(lib_sources:%.c=$(B)/lib/%.o)
@@ -175,9 +179,8 @@ check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
 		$(bats_tests) $(foreach b,build build-clang build-clang-address-undefined,\
 		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c)))
 
-bench: all $(bench_programs) ## instructions per malloc+free, a captured sample, a whole program
-	@for script in $(wildcard bench/*.sh); do \
-		HEAPTIDE_BUILD=$(CURDIR)/$(B) bash $$script || exit 1; echo; done
+bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
 
 demo: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES)
 demo: deps ## profile redis-server under load, print the report, leave profile.pb.gz
@@ -195,10 +198,22 @@ PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES)
 deps: ## install what is missing from Debian's packages (root, or through sudo)
 	@bash .ci/install_packages $(PACKAGES)
 
-install: all ## install to $(DESTDIR)$(PREFIX)
-	install -d $(bindir) $(libdir) $(docdir)
+# The manual page, the completion and docs/options.md come from the option table.
+$(B)/heaptide.1: $(B)/heaptide
+	$(B)/heaptide help --format man > $@
+
+$(B)/heaptide.bash: $(B)/heaptide
+	$(B)/heaptide help --format completion > $@
+
+docs/options.md: $(B)/heaptide
+	$(B)/heaptide help --format markdown > $@
+
+install: all $(B)/heaptide.1 $(B)/heaptide.bash ## install to DESTDIR and PREFIX (/usr/local)
+	install -d $(bindir) $(libdir) $(mandir) $(compdir) $(docdir)
 	install -m 755 $(B)/heaptide $(bindir)/heaptide
 	install -m 644 $(B)/libheaptide.so $(libdir)/libheaptide.so
+	install -m 644 $(B)/heaptide.1 $(mandir)/heaptide.1
+	install -m 644 $(B)/heaptide.bash $(compdir)/heaptide
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(docdir)
 
 clean: ## remove everything that was built
