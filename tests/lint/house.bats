@@ -34,7 +34,7 @@ sources() {
 	for file in interpose/* sampler/* leakcheck/* exporter/*; do
 		[ -f "$file" ] || continue
 		# A header and its source are one entry: name.[ch]
-		grep -qF "$(basename "$file")" README.md ||
+		grep -qF "$(basename "$file")" README.md 2>/dev/null ||
 			grep -qF "$(basename "${file%.*}").[ch]" README.md || missing+="$file "
 	done
 	echo "missing: $missing"
