@@ -13,7 +13,7 @@
 double exponential_log(double x);
 
 /* 1 - exp(-x) for x >= 0, without cancellation for small x; relative error
- * below 4e-16. */
+ * below 1e-15. */
 double exponential_distribution(double x);
 
 #endif

@@ -7,8 +7,6 @@
  */
 #include "sampler/free_filter.h"
 
-#include <string.h>
-
 #define STUCK 255 /* a cell that came this far no longer knows its count */
 
 uint8_t free_filter_cells[FREE_FILTER_CELLS];
@@ -34,7 +32,14 @@ void free_filter_remove(const void *block)
 	move_cell(block, -1);
 }
 
+void free_filter_add_for_good(const void *block)
+{
+	__atomic_store_n(&free_filter_cells[free_filter_cell(block)], STUCK, __ATOMIC_RELAXED);
+}
+
 void free_filter_clear(void)
 {
-	memset(free_filter_cells, 0, sizeof(free_filter_cells));
+	for (unsigned i = 0; i < FREE_FILTER_CELLS; i++)
+		if (free_filter_cells[i] != STUCK)
+			free_filter_cells[i] = 0;
 }

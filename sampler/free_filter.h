@@ -36,7 +36,10 @@ static inline bool free_filter_may_contain(const void *block)
 void free_filter_add(const void *block);
 void free_filter_remove(const void *block);
 
-/* Forgets everything; only where no other thread can run. */
+/* For a block of the early arena: its cell stays raised for good. */
+void free_filter_add_for_good(const void *block);
+
+/* Forgets all but what was added for good, and cells that are stuck. */
 void free_filter_clear(void);
 
 #endif

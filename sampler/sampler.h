@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sampler/live_table.h"
 #include "sampler/segment_writer.h"
 #include "sampler/stack_capture.h"
 
@@ -44,12 +45,11 @@ void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct 
  * be a sample. NULL and unsampled addresses are fine. */
 void sampler_on_free(void *block);
 
-/* A sample taken aside while realloc runs. tracked is false when the block was
- * not a sample; the rest is then undefined. */
+/* A sample taken aside while realloc runs. When the block was not a sample,
+ * is_tracked is false and the rest undefined. */
 struct sampler_aside {
-	struct segment_block block;
-	uint64_t address;
-	bool tracked;
+	struct live_block block;
+	bool is_tracked;
 };
 
 /* realloc, in three steps: take the old block's sample aside, call the real
