@@ -1,0 +1,423 @@
+/*
+ * Finding segments. A process is known to write a segment by the fact that it
+ * maps the file: after exec or death it does not, whoever has its PID then.
+ * Processes whose map we may not read are known by their start time.
+ *
+ * Context: reader; /proc may change under us at any time.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "exporter/targets.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exporter/log.h"
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool has_suffix(const char *name)
+{
+	const size_t length = strlen(name), suffix = strlen(SEGMENT_SUFFIX);
+
+	return length > suffix && strcmp(name + length - suffix, SEGMENT_SUFFIX) == 0;
+}
+
+static int check_default_directory(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0)
+		return 0;
+	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
+		return log_failure("%s is not trusted: it must be a directory of yours with mode "
+				   "0700; remove it, or use --dir",
+				   path);
+	return 0;
+}
+
+int targets_directory(const struct options *options, char path[PATH_MAX])
+{
+	if (*options->dir) {
+		if (strlen(options->dir) >= PATH_MAX)
+			return log_wrong_use("--dir: the name is too long");
+		strcpy(path, options->dir);
+		return 0;
+	}
+	snprintf(path, PATH_MAX, "/dev/shm/heaptide-%u", (unsigned)geteuid());
+	return check_default_directory(path);
+}
+
+/* COMMAND.PID.START.heaptide, START in ms; the command may have dots of its own. */
+static void parse_name(struct target *target)
+{
+	const char *const base = base_name(target->path);
+	const int length = (int)strlen(base) - (int)strlen(SEGMENT_SUFFIX);
+	char name[NAME_MAX + 1];
+	char *start, *pid;
+
+	if (!has_suffix(base) || length > NAME_MAX)
+		return;
+	snprintf(name, sizeof(name), "%.*s", length, base);
+	start = strrchr(name, '.');
+	if (!start)
+		return;
+	*start = '\0';
+	pid = strrchr(name, '.');
+	if (!pid || !isdigit((unsigned char)pid[1]))
+		return;
+	*pid = '\0';
+	target->pid = (pid_t)strtol(pid + 1, NULL, 10);
+	target->created_ns = strtoull(start + 1, NULL, 10) * 1000000;
+	snprintf(target->command, sizeof(target->command), "%s", name);
+}
+
+/* One line of /proc/PID/maps that maps a segment; false for all others. */
+static bool parse_map_line(char *line, uint64_t *inode, char **path)
+{
+	int offset = 0;
+
+	if (sscanf(line, "%*s %*s %*s %*s %" SCNu64 " %n", inode, &offset) != 1 || offset == 0)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	*path = line + offset;
+	return has_suffix(*path);
+}
+
+/*
+ * Calls `visit` for each mapping of a segment in process `pid` until it returns
+ * true. 1 when it did, 0 when not, -errno when the map cannot be read.
+ */
+static int visit_maps(pid_t pid, bool (*visit)(void *context, uint64_t inode, const char *path),
+		      void *context)
+{
+	char name[64], *line = NULL, *path;
+	size_t size = 0;
+	uint64_t inode;
+	int result = 0;
+	FILE *maps;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
+	maps = fopen(name, "re");
+	if (!maps)
+		return -errno;
+	while (result == 0 && getline(&line, &size, maps) > 0)
+		if (parse_map_line(line, &inode, &path) && visit(context, inode, path))
+			result = 1;
+	/* The map opens for anybody and is empty when we may not see it. */
+	if (ferror(maps))
+		result = -EACCES;
+	free(line);
+	fclose(maps);
+	return result;
+}
+
+struct wanted_file {
+	uint64_t inode;
+	const char *path;
+};
+
+/* The inode number is not the file's own on overlay file systems, where only
+ * the path agrees. */
+static bool is_wanted_file(void *context, uint64_t inode, const char *path)
+{
+	const struct wanted_file *wanted = context;
+
+	return strcmp(base_name(path), base_name(wanted->path)) == 0 &&
+	       (inode == wanted->inode || strcmp(path, wanted->path) == 0);
+}
+
+/* Field 22 of /proc/PID/stat, or 0. */
+static uint64_t read_start_ticks(pid_t pid)
+{
+	char name[64], text[1024];
+	uint64_t ticks = 0;
+	const char *end;
+	size_t length;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	file = fopen(name, "re");
+	if (!file)
+		return 0;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	/* The command in parentheses may hold anything, parentheses included. */
+	end = strrchr(text, ')');
+	if (end)
+		sscanf(end + 1,
+		       " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+		       "%*s %" SCNu64,
+		       &ticks);
+	return ticks;
+}
+
+static void read_boot_id(char *text, int size)
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	*text = '\0';
+	if (!file)
+		return;
+	if (fgets(text, size, file))
+		text[strcspn(text, "\n")] = '\0';
+	fclose(file);
+}
+
+static bool started_when_segment_says(const char *path, pid_t pid)
+{
+	char error[SNAPSHOT_ERROR_SIZE], boot_id[64];
+	struct snapshot *snapshot;
+	bool same;
+
+	if (snapshot_take(path, &snapshot, error) != 0)
+		return false;
+	read_boot_id(boot_id, sizeof(boot_id));
+	same = read_start_ticks(pid) == snapshot->process_start_ticks &&
+	       strcmp(boot_id, snapshot->boot_id) == 0;
+	snapshot_free(snapshot);
+	return same;
+}
+
+bool targets_is_alive(const char *path, pid_t pid)
+{
+	char full_path[PATH_MAX];
+	struct wanted_file wanted = {.path = full_path};
+	struct stat status;
+	int found;
+
+	if (pid <= 0 || stat(path, &status) != 0 || !realpath(path, full_path))
+		return false;
+	wanted.inode = status.st_ino;
+	found = visit_maps(pid, is_wanted_file, &wanted);
+	if (found == -EACCES || found == -EPERM)
+		return started_when_segment_says(path, pid);
+	return found == 1;
+}
+
+/* Fills the target of an existing file; -errno when there is none. */
+static int look_at(const char *path, struct target *target)
+{
+	struct stat status;
+
+	memset(target, 0, sizeof(*target));
+	if (stat(path, &status) != 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	snprintf(target->path, sizeof(target->path), "%s", path);
+	target->created_ns =
+		(uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
+	parse_name(target);
+	target->alive = targets_is_alive(path, target->pid);
+	return 0;
+}
+
+static int compare_newest_first(const void *one, const void *other)
+{
+	const struct target *a = one, *b = other;
+
+	return (a->created_ns < b->created_ns) - (a->created_ns > b->created_ns);
+}
+
+static int read_directory(DIR *directory, const char *path, struct target **targets, size_t *count)
+{
+	size_t capacity = 0;
+	struct dirent *entry;
+
+	while ((entry = readdir(directory))) {
+		char file[PATH_MAX];
+
+		if (!has_suffix(entry->d_name) ||
+		    (size_t)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) >=
+			    sizeof(file))
+			continue;
+		if (*count == capacity) {
+			struct target *larger;
+
+			capacity = capacity ? 2 * capacity : 8;
+			larger = realloc(*targets, capacity * sizeof(**targets));
+			if (!larger)
+				return log_failure("out of memory");
+			*targets = larger;
+		}
+		if (look_at(file, &(*targets)[*count]) == 0)
+			(*count)++;
+	}
+	return 0;
+}
+
+int targets_list(const struct options *options, struct target **targets, size_t *count)
+{
+	char path[PATH_MAX];
+	DIR *directory;
+	int status = targets_directory(options, path);
+
+	*targets = NULL;
+	*count = 0;
+	if (status != 0)
+		return status;
+	directory = opendir(path);
+	if (!directory) {
+		if (errno == ENOENT && !*options->dir)
+			return 0;
+		return log_failure("cannot read %s: %s", path, strerror(errno));
+	}
+	status = read_directory(directory, path, targets, count);
+	closedir(directory);
+	if (status != 0) {
+		free(*targets);
+		*targets = NULL;
+		return status;
+	}
+	if (*count)
+		qsort(*targets, *count, sizeof(**targets), compare_newest_first);
+	return 0;
+}
+
+struct mapped_segment {
+	pid_t pid;
+	struct target *target;
+};
+
+/* The file may lie in another directory than ours, or in a container. */
+static bool look_at_mapped(void *context, uint64_t inode, const char *path)
+{
+	const struct mapped_segment *mapped = context;
+	char inside[PATH_MAX];
+
+	(void)inode;
+	if (look_at(path, mapped->target) == 0 && mapped->target->alive)
+		return true;
+	snprintf(inside, sizeof(inside), "/proc/%d/root%s", (int)mapped->pid, path);
+	if (look_at(inside, mapped->target) != 0)
+		return false;
+	mapped->target->alive = true;
+	return true;
+}
+
+/* What the living process maps, wherever it is. */
+static bool find_mapped(pid_t pid, struct target *target)
+{
+	struct mapped_segment mapped = {.pid = pid, .target = target};
+
+	return visit_maps(pid, look_at_mapped, &mapped) == 1;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static const struct target *select_target(const struct target *targets, size_t count,
+					  const char *name)
+{
+	const pid_t pid = is_number(name) ? (pid_t)strtol(name, NULL, 10) : 0;
+	const struct target *best = NULL;
+
+	for (const struct target *target = targets; target < targets + count; target++) {
+		if (pid ? target->pid != pid : strcmp(target->command, name) != 0)
+			continue;
+		if (!best || (target->alive && !best->alive))
+			best = target;
+	}
+	return best;
+}
+
+static int refuse_name(const struct options *options, const char *name)
+{
+	char path[PATH_MAX], process[64];
+
+	if (targets_directory(options, path) != 0)
+		return STATUS_FAILED;
+	snprintf(process, sizeof(process), "/proc/%.20s", name);
+	if (is_number(name) && access(process, F_OK) == 0)
+		return log_wrong_use("process %s runs, but without the profiler or it has not "
+				     "allocated yet; start it with `heaptide run`",
+				     name);
+	if (is_number(name))
+		return log_wrong_use(
+			"there is no process %s and no segment of it in %s; `heaptide ps` "
+			"shows what there is",
+			name, path);
+	return log_wrong_use(
+		"%s is neither a segment nor a command with a segment in %s; `heaptide "
+		"ps` shows what there is",
+		name, path);
+}
+
+static int find_in_directory(const struct options *options, const char *name, struct target *target)
+{
+	const struct target *best;
+	struct target *targets;
+	size_t count;
+	int status = targets_list(options, &targets, &count);
+
+	if (status != 0)
+		return status;
+	best = name ? select_target(targets, count, name) : targets;
+	if (best)
+		*target = *best;
+	else if (name)
+		status = refuse_name(options, name);
+	else
+		status = log_failure("nothing has been profiled yet; start with: heaptide run -- "
+				     "PROGRAM");
+	if (!name && count > 1)
+		log_note("of %zu segments this is the newest, %s (%d); name another by its PID",
+			 count, target->command, (int)target->pid);
+	free(targets);
+	return status;
+}
+
+int targets_find(const struct options *options, const char *name, struct target *target)
+{
+	int error;
+
+	if (!name)
+		return find_in_directory(options, NULL, target);
+	if (is_number(name)) {
+		if (find_mapped((pid_t)strtol(name, NULL, 10), target))
+			return 0;
+		return find_in_directory(options, name, target);
+	}
+	error = look_at(name, target);
+	if (error == 0)
+		return 0;
+	if (error == -EINVAL)
+		return log_wrong_use("%s is not a regular file, so it is no segment", name);
+	if (error != -ENOENT)
+		return log_failure("cannot read %s: %s", name, strerror(-error));
+	if (strchr(name, '/'))
+		return log_wrong_use("there is no file %s; `heaptide ps` shows the segments", name);
+	return find_in_directory(options, name, target);
+}
+
+int targets_open(const struct options *options, const char *name, struct target *target,
+		 struct snapshot **snapshot)
+{
+	char error[SNAPSHOT_ERROR_SIZE];
+	int status = targets_find(options, name, target);
+
+	if (status != 0)
+		return status;
+	status = snapshot_take(target->path, snapshot, error);
+	if (status == -EBADMSG || status == -EPROTONOSUPPORT || status == -ENOENT)
+		return log_wrong_use("%s", error);
+	if (status != 0)
+		return log_failure("%s", error);
+	return 0;
+}
