@@ -337,6 +337,7 @@ int segment_writer_open(const struct settings *settings)
 	header->header_size = sizeof(*header);
 	header->segment_size = budget;
 	append(header->command, header->command + sizeof(header->command), command);
+	append(header->run_id, header->run_id + sizeof(header->run_id), settings->run_id);
 	describe_process(header);
 	header->budget_bytes = budget;
 	header->start_interval = settings->interval;
