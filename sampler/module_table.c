@@ -18,23 +18,19 @@
 #include "sampler/module_table.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "sampler/free_filter.h"
+#include "sampler/module_path.h"
 #include "sampler/private_memory.h"
 #include "sampler/segment_writer.h"
 
 #define BUCKETS 256	   /* by link_map, and by start */
 #define RECENT_PAGES 1024  /* pages of code whose module is at hand */
 #define MAX_MODULES 16384  /* ever; the rest is counted and unnamed */
-#define PATH_SIZE 4096
 #define PAGE_SHIFT 12
 #define PAGE_MASK ((uintptr_t)4095)
 
@@ -243,29 +239,6 @@ static void bury_overlapped(const struct known_module *by)
 
 /* ---- what an object is ----------------------------------------------- */
 
-/* The path of the executable, in scratch[PATH_SIZE]. */
-static const char *executable_path(char *scratch)
-{
-	static const char deleted[] = " (deleted)";
-	const long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", scratch, PATH_SIZE - 1);
-	const long cut = n - (long)(sizeof(deleted) - 1);
-
-	scratch[n > 0 ? n : 0] = '\0';
-	if (cut > 0 && strcmp(scratch + cut, deleted) == 0)
-		scratch[cut] = '\0';
-	return scratch;
-}
-
-/* The path of the object; it may lie in its link_map or in scratch. */
-static const char *path_of(const struct link_map *map, uintptr_t start, char *scratch)
-{
-	if (start == getauxval(AT_SYSINFO_EHDR))
-		return "[vdso]";
-	if (map->l_name && map->l_name[0])
-		return map->l_name;
-	return executable_path(scratch);
-}
-
 static uintptr_t start_of(const struct dl_find_object *object)
 {
 	return (uintptr_t)object->dlfo_map_start & ~PAGE_MASK;
@@ -276,13 +249,14 @@ static uintptr_t end_of(const struct dl_find_object *object)
 	return ((uintptr_t)object->dlfo_map_end + PAGE_MASK) & ~PAGE_MASK;
 }
 
-static void describe(const struct dl_find_object *object, char *scratch, struct module *module)
+static void describe(const struct dl_find_object *object, struct module_path_scratch *scratch,
+		     struct module *module)
 {
 	module->start = start_of(object);
 	module->end = end_of(object);
 	module->load_bias = object->dlfo_link_map->l_addr;
 	module->eh_frame_hdr = object->dlfo_eh_frame;
-	module->path = path_of(object->dlfo_link_map, module->start, scratch);
+	module->path = module_path_find(object->dlfo_link_map, module->start, scratch);
 	elf_image_read(module->start, module->end, module->load_bias, &module->image);
 }
 
@@ -413,7 +387,7 @@ static struct loading *make_loading(const struct link_map *map)
 static __attribute__((noinline)) struct known_module *learn(const struct dl_find_object *object)
 {
 	struct loading *loading = make_loading(object->dlfo_link_map);
-	char *scratch = private_memory_map(PATH_SIZE);
+	struct module_path_scratch *scratch = private_memory_map(sizeof(*scratch));
 	struct known_module *known = NULL;
 	struct module described = {0};
 
@@ -424,7 +398,7 @@ static __attribute__((noinline)) struct known_module *learn(const struct dl_find
 			free_filter_add(loading->link_map);
 	}
 	if (scratch)
-		private_memory_unmap(scratch, PATH_SIZE);
+		private_memory_unmap(scratch, sizeof(*scratch));
 	return known;
 }
 
