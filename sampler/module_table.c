@@ -21,11 +21,11 @@
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 #include "sampler/free_filter.h"
 #include "sampler/module_path.h"
 #include "sampler/private_memory.h"
+#include "sampler/process.h"
 #include "sampler/segment_writer.h"
 
 #define BUCKETS 256	   /* by link_map, and by start */
@@ -75,14 +75,6 @@ static _Atomic bool any_unloaded;
 _Atomic uint32_t module_table_unloads;
 
 /* ---- the segment's records ------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* The record in the segment of now, or NULL. */
 static struct segment_module *record_of(const struct known_module *known)
@@ -171,7 +163,7 @@ static void move_state(struct known_module *known, uint32_t state)
 static void unload(struct known_module *known)
 {
 	atomic_store(&known->settled, 0);
-	atomic_store(&known->unloaded_ns, now_ns());
+	atomic_store(&known->unloaded_ns, process_now_ns());
 	atomic_store(&any_unloaded, true);
 	move_state(known, MODULE_UNLOADED);
 	publish_state(known);
@@ -295,7 +287,7 @@ static struct known_module *keep(const struct module *described)
 	memcpy(path, described->path, path_size);
 	known->module = *described;
 	known->module.path = path;
-	known->loaded_ns = now_ns();
+	known->loaded_ns = process_now_ns();
 	atomic_init(&known->last_epoch, UINT32_MAX);
 	return known;
 }

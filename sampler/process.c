@@ -136,6 +136,7 @@ void process_after_fork(void)
 	stack_capture_after_fork();
 	segment_writer_after_fork();
 	free_filter_clear();
+	module_table_refill_filter();
 	take_settings();
 	atomic_fetch_add(&process.generation, 1);
 	if (process.settings.start == SEGMENT_OFF)

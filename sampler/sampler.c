@@ -377,7 +377,10 @@ void sampler_on_free(void *address)
 	struct live_block block;
 
 	process_notice_fork();
-	if (!address || !process_has_segment(false))
+	if (!address)
+		return;
+	module_table_on_free(address);
+	if (!process_has_segment(false))
 		return;
 	if (!enter(FRAME())) {
 		free_without_waiting((uintptr_t)address);
