@@ -108,11 +108,11 @@ static const char *string_at(struct snapshot *snapshot, uint32_t offset)
 	return "";
 }
 
-#define COPY_TEXT(to, from)                                                                        \
-	do {                                                                                       \
-		_Static_assert(sizeof(to) == sizeof(from), "give both fields one size");           \
-		memcpy(to, from, sizeof(to));                                                      \
-		(to)[sizeof(to) - 1] = '\0';                                                       \
+#define COPY_TEXT(to, from)                                                              \
+	do {                                                                             \
+		_Static_assert(sizeof(to) == sizeof(from), "give both fields one size"); \
+		memcpy(to, from, sizeof(to));                                            \
+		(to)[sizeof(to) - 1] = '\0';                                             \
 	} while (0)
 
 static void take_identity(struct snapshot *snapshot, const struct segment_header *header)
@@ -188,7 +188,8 @@ static void *new_array(size_t count, size_t size)
 }
 
 /* Record 0 is always there: it stands for the threads that have none. */
-static int take_threads(struct snapshot *snapshot, const struct snapshot_copy *copy, uint32_t *place)
+static int take_threads(struct snapshot *snapshot, const struct snapshot_copy *copy,
+			uint32_t *place)
 {
 	const struct segment_thread *from = copy->records[SEGMENT_THREADS];
 	const uint64_t used = copy->counts[SEGMENT_THREADS];
@@ -534,7 +535,7 @@ const struct snapshot_module *snapshot_find_module(const struct snapshot *snapsh
 static const struct {
 	const char *name, *meaning;
 } counters[SEGMENT_COUNTER_COUNT] = {
-#define COUNTER(name, meaning) { #name, meaning },
+#define COUNTER(name, meaning) {#name, meaning},
 #include "sampler/counters.def"
 #undef COUNTER
 };

@@ -75,13 +75,13 @@ static bool block_steady(const void *before, const void *after)
 }
 
 static const struct region_kind kinds[SEGMENT_REGION_COUNT] = {
-	[SEGMENT_THREADS] = { "threads", sizeof(struct segment_thread), NULL },
-	[SEGMENT_MODULES] = { "modules", sizeof(struct segment_module), NULL },
-	[SEGMENT_STRINGS] = { "strings", 1, NULL },
-	[SEGMENT_STACKS] = { "stacks", sizeof(struct segment_stack), stack_steady },
-	[SEGMENT_FRAMES] = { "frames", sizeof(uint64_t), NULL },
-	[SEGMENT_BLOCKS] = { "blocks", sizeof(struct segment_block), block_steady },
-	[SEGMENT_HISTOGRAMS] = { "histograms", sizeof(struct segment_histogram_node), NULL },
+	[SEGMENT_THREADS] = {"threads", sizeof(struct segment_thread), NULL},
+	[SEGMENT_MODULES] = {"modules", sizeof(struct segment_module), NULL},
+	[SEGMENT_STRINGS] = {"strings", 1, NULL},
+	[SEGMENT_STACKS] = {"stacks", sizeof(struct segment_stack), stack_steady},
+	[SEGMENT_FRAMES] = {"frames", sizeof(uint64_t), NULL},
+	[SEGMENT_BLOCKS] = {"blocks", sizeof(struct segment_block), block_steady},
+	[SEGMENT_HISTOGRAMS] = {"histograms", sizeof(struct segment_histogram_node), NULL},
 };
 
 /* What refers to others before what is referred to. */
@@ -103,9 +103,8 @@ __attribute__((format(printf, 3, 4))) static int fail(const struct source *sourc
 
 static int fail_short(const struct source *source, uint64_t have, uint64_t want)
 {
-	return fail(source, EBADMSG,
-		    "%.150s is cut short: it has %" PRIu64 " bytes of %" PRIu64, source->name, have,
-		    want);
+	return fail(source, EBADMSG, "%.150s is cut short: it has %" PRIu64 " bytes of %" PRIu64,
+		    source->name, have, want);
 }
 
 static int read_at(const struct source *source, uint64_t offset, void *buffer, size_t length)
@@ -221,13 +220,13 @@ static int read_records(const struct source *source, const struct region_kind *k
 static int reread_record(struct source *source, const struct region_kind *kind, uint64_t offset,
 			 unsigned char *to)
 {
-	const struct timespec nap = { .tv_nsec = NAP_NS };
+	const struct timespec nap = {.tv_nsec = NAP_NS};
 	_Alignas(8) unsigned char before[sizeof(struct segment_stack)];
 	_Alignas(8) unsigned char after[sizeof(struct segment_stack)];
 
 	for (int tries = 1;; tries++) {
-		const int result = read_records(source, kind, offset, kind->element_size, to,
-						before, after);
+		const int result =
+			read_records(source, kind, offset, kind->element_size, to, before, after);
 
 		if (result < 0 || kind->steady(before, after))
 			return result;
@@ -272,9 +271,8 @@ static int copy_region(struct source *source, struct snapshot_copy *copy, enum s
 	uint64_t used, size;
 	int result;
 
-	result = read_at(source,
-			 offsetof(struct segment_header, used) + (size_t)id * sizeof(used), &used,
-			 sizeof(used));
+	result = read_at(source, offsetof(struct segment_header, used) + (size_t)id * sizeof(used),
+			 &used, sizeof(used));
 	if (result < 0)
 		return result;
 	/* A writer that found its region full may have counted past the end. */
@@ -285,8 +283,7 @@ static int copy_region(struct source *source, struct snapshot_copy *copy, enum s
 	size = used * kind->element_size;
 	copy->records[id] = calloc(1, size > 0 ? size : 1);
 	if (copy->records[id] == NULL)
-		return fail(source, ENOMEM, "not enough memory for a copy of %.150s",
-			    source->name);
+		return fail(source, ENOMEM, "not enough memory for a copy of %.150s", source->name);
 	copy->counts[id] = used;
 	for (uint64_t at = 0; at < size && result == 0; at += chunk)
 		result = copy_chunk(source, kind, region->offset + at,
@@ -318,7 +315,8 @@ static int open_source(struct source *source, int flags)
 	if (fstat(source->fd, &status) < 0)
 		return fail(source, errno, "cannot read %.150s: %s", source->name, strerror(errno));
 	if (!S_ISREG(status.st_mode))
-		return fail(source, EBADMSG, "%.150s is not a heaptide segment: it is no regular file",
+		return fail(source, EBADMSG,
+			    "%.150s is not a heaptide segment: it is no regular file",
 			    source->name);
 	source->size = (uint64_t)status.st_size;
 	return 0;
@@ -326,7 +324,7 @@ static int open_source(struct source *source, int flags)
 
 int snapshot_copy_open(const char *path, int flags, struct segment_header *header, char *error)
 {
-	struct source source = { .fd = -1, .name = path, .error = error };
+	struct source source = {.fd = -1, .name = path, .error = error};
 	int result = open_source(&source, flags);
 
 	if (result == 0)
@@ -340,7 +338,7 @@ int snapshot_copy_open(const char *path, int flags, struct segment_header *heade
 
 int snapshot_copy_file(const char *path, struct snapshot_copy *copy, char *error)
 {
-	struct source source = { .fd = -1, .name = path, .error = error, .patience = PATIENCE };
+	struct source source = {.fd = -1, .name = path, .error = error, .patience = PATIENCE};
 	int result;
 
 	memset(copy, 0, sizeof(*copy));
@@ -355,8 +353,7 @@ int snapshot_copy_file(const char *path, struct snapshot_copy *copy, char *error
 int snapshot_copy_bytes(const void *bytes, size_t size, struct snapshot_copy *copy, char *error)
 {
 	struct source source = {
-		.fd = -1, .bytes = bytes, .size = size, .name = "the file", .error = error
-	};
+		.fd = -1, .bytes = bytes, .size = size, .name = "the file", .error = error};
 
 	memset(copy, 0, sizeof(*copy));
 	return copy_all(&source, copy);

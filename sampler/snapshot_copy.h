@@ -19,7 +19,7 @@
 
 struct snapshot_copy {
 	struct segment_header header; /* its version, sizes, regions and settings are checked */
-	void *records[SEGMENT_REGION_COUNT]; /* aligned to 8 */
+	void *records[SEGMENT_REGION_COUNT];   /* aligned to 8 */
 	uint64_t counts[SEGMENT_REGION_COUNT]; /* elements in records; below UINT32_MAX */
 };
 
