@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "leakcheck/coverage.h"
+
 static int warn(struct profile *profile, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -35,24 +37,6 @@ static int warn(struct profile *profile, const char *format, ...)
 	warnings[profile->warning_count] = string_table_clean(text, (size_t)length);
 	free(text);
 	return warnings[profile->warning_count++] ? 0 : -ENOMEM;
-}
-
-uint64_t profile_warnings_dropped_samples(const struct snapshot *snapshot)
-{
-	const uint64_t *const counters = snapshot->counters;
-
-	return counters[SEGMENT_COUNTER_dropped_reentrant] +
-	       counters[SEGMENT_COUNTER_dropped_busy] +
-	       counters[SEGMENT_COUNTER_dropped_table_full] +
-	       counters[SEGMENT_COUNTER_dropped_no_segment];
-}
-
-double profile_warnings_coverage(const struct snapshot *snapshot)
-{
-	const double recorded = (double)snapshot->counters[SEGMENT_COUNTER_samples];
-	const double dropped = (double)profile_warnings_dropped_samples(snapshot);
-
-	return dropped > 0 ? recorded / (recorded + dropped) : 1;
 }
 
 static int warn_of_notices(struct profile *profile)
@@ -99,15 +83,12 @@ static int warn_of_losses(struct profile *profile)
 
 static int warn_of_being_off(struct profile *profile)
 {
-	const struct snapshot *const snapshot = profile->snapshot;
-	uint64_t off_ns = snapshot->off_total_ns;
+	const uint64_t off_ns = coverage_off_ns(profile->snapshot);
 
-	if (snapshot->off_since_ns > 0 && snapshot->taken_monotonic_ns > snapshot->off_since_ns)
-		off_ns += snapshot->taken_monotonic_ns - snapshot->off_since_ns;
 	if (off_ns == 0)
 		return 0;
 	return warn(profile, "sampling was off for %.1f s%s", (double)off_ns / 1e9,
-		    snapshot->active ? "" : " and is off now");
+		    profile->snapshot->active ? "" : " and is off now");
 }
 
 static int warn_of_names(struct profile *profile, struct symbols *symbols)
