@@ -30,7 +30,7 @@ compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 # Debian's packages: what the build needs, what the demo adds, what the tests add.
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
-	libdw-dev libelf-dev libjemalloc-dev libiberty-dev systemtap-sdt-dev
+	libdw-dev libelf-dev libjansson-dev libjemalloc-dev libiberty-dev systemtap-sdt-dev
 DEMO_PACKAGES  := redis-server redis-tools python3-minimal
 TEST_PACKAGES  := g++ clang clang-format check bats perl file binutils libunwind-dev valgrind gdb \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 \

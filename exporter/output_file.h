@@ -10,11 +10,12 @@
 #include <stdio.h>
 
 struct output_file {
-	FILE *stream; /* write here */
-	char *path, *temporary; /* NULL when the stream is stdout */
+	FILE *stream;		/* write here */
+	char *path, *temporary; /* NULL when the stream is no regular file */
 };
 
-/* Makes a temporary file in the folder of `path`; "-" is stdout. 0 or -errno. */
+/* Makes a temporary file in the folder of `path`. "-" is stdout; devices and pipes
+ * are written to as they are. 0 or -errno. */
 int output_file_open(struct output_file *file, const char *path);
 
 /*

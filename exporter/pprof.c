@@ -38,8 +38,8 @@ struct encoder {
 	Pprof__Location *locations, **location_pointers;
 	Pprof__Line *lines, **line_pointers;
 	Pprof__Function *functions, **function_pointers;
-	int64_t *values;	    /* metric_count for each sample */
-	uint64_t *sample_locations; /* ids */
+	int64_t *values;		       /* metric_count for each sample */
+	uint64_t *sample_locations;	       /* ids */
 	uint64_t *location_ids, *function_ids; /* of the profile's tables; 0: not used so far */
 	int64_t *comments;
 	size_t line_count, frame_count;
@@ -244,8 +244,8 @@ static void add_samples(struct encoder *encoder)
 
 /* ---- comments ---- */
 
-static void __attribute__((format(printf, 2, 3))) comment(struct encoder *encoder,
-							  const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+comment(struct encoder *encoder, const char *format, ...)
 {
 	const size_t count = encoder->message.n_comment;
 	int64_t *const comments =
@@ -283,8 +283,7 @@ static void add_comments(struct encoder *encoder)
 			metric_table[i].unit, error);
 	}
 	comment(encoder, "%" PRIu64 " samples recorded, %" PRIu64 " dropped: coverage %.2f %%",
-		snapshot->counters[SEGMENT_COUNTER_samples],
-		coverage_dropped_samples(snapshot),
+		snapshot->counters[SEGMENT_COUNTER_samples], coverage_dropped_samples(snapshot),
 		100 * coverage_share(snapshot));
 	for (size_t i = 0; i < encoder->profile->warning_count; i++)
 		comment(encoder, "warning: %s", encoder->profile->warnings[i]);

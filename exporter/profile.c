@@ -46,9 +46,9 @@ struct builder {
 	struct string_table strings; /* moves to the profile */
 	size_t function_capacity, line_capacity, mapping_capacity, location_capacity;
 	size_t frame_count, frame_capacity;
-	struct key_map functions;	    /* (names, file and line) -> function */
-	struct key_map mappings;	    /* (module, 0) -> mapping */
-	struct key_map locations;	    /* (address, module) -> location */
+	struct key_map functions;	   /* (names, file and line) -> function */
+	struct key_map mappings;	   /* (module, 0) -> mapping */
+	struct key_map locations;	   /* (address, module) -> location */
 	struct key_map locations_by_epoch; /* (address, module epoch) -> location */
 };
 
@@ -171,8 +171,8 @@ static uint32_t add_function(struct builder *builder, const struct symbols_line 
 {
 	struct profile *const profile = builder->profile;
 	const uint32_t name = add_string(builder, line->function);
-	const uint32_t system_name = add_string(
-		builder, line->system_name ? line->system_name : line->function);
+	const uint32_t system_name =
+		add_string(builder, line->system_name ? line->system_name : line->function);
 	const uint32_t file = add_string(builder, line->file);
 	const uint64_t first_key = (uint64_t)name << 32 | system_name;
 	const uint64_t second_key = (uint64_t)file << 32 | line->start_line;
@@ -278,8 +278,7 @@ static uint32_t make_location(struct builder *builder, uint64_t address, uint32_
 
 static uint32_t add_location(struct builder *builder, uint64_t address, uint32_t module_epoch)
 {
-	const uint32_t *known =
-		key_map_find(&builder->locations_by_epoch, address, module_epoch);
+	const uint32_t *known = key_map_find(&builder->locations_by_epoch, address, module_epoch);
 	const struct snapshot_module *module;
 	uint32_t location;
 
@@ -291,11 +290,11 @@ static uint32_t add_location(struct builder *builder, uint64_t address, uint32_t
 		location = *known;
 	} else {
 		location = make_location(builder, address, module_epoch, module);
-		note_status(builder, key_map_insert(&builder->locations, address,
-						    (uintptr_t)module, location));
+		note_status(builder, key_map_insert(&builder->locations, address, (uintptr_t)module,
+						    location));
 	}
-	note_status(builder, key_map_insert(&builder->locations_by_epoch, address, module_epoch,
-					    location));
+	note_status(builder,
+		    key_map_insert(&builder->locations_by_epoch, address, module_epoch, location));
 	return location;
 }
 

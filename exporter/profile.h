@@ -29,11 +29,11 @@ struct profile_line {
 };
 
 struct profile_mapping {
-	const char *path; /* "[anon]" for code of no module */
+	const char *path;			     /* "[anon]" for code of no module */
 	char build_id[2 * SEGMENT_BUILD_ID_MAX + 1]; /* hexadecimal, or "" */
 	uint64_t start, limit, offset;
 	uint64_t load_bias;
-	const struct snapshot_module *module; /* NULL for "[anon]" */
+	const struct snapshot_module *module;		       /* NULL for "[anon]" */
 	bool has_functions, has_files, has_lines, has_inlines; /* for all its locations */
 };
 

@@ -52,18 +52,19 @@ static int warn_of_notices(struct profile *profile)
 	if (status == 0 && snapshot->notices & SEGMENT_NOTICE_BAD_OPTION)
 		status = warn(profile, "%s", snapshot->notice_text);
 	if (status == 0 && snapshot->notices & SEGMENT_NOTICE_NO_LIBUNWIND)
-		status = warn(profile, "libunwind was asked for and not found: stacks were followed "
-				       "by unwind tables");
+		status =
+			warn(profile, "libunwind was asked for and not found: stacks were followed "
+				      "by unwind tables");
 	return status;
 }
 
 /* The counters whose growth means that the numbers are not what they seem. */
 static const enum segment_counter_id losses[] = {
-	SEGMENT_COUNTER_dropped_reentrant, SEGMENT_COUNTER_dropped_busy,
+	SEGMENT_COUNTER_dropped_reentrant,  SEGMENT_COUNTER_dropped_busy,
 	SEGMENT_COUNTER_dropped_table_full, SEGMENT_COUNTER_dropped_no_segment,
-	SEGMENT_COUNTER_lost_frees, SEGMENT_COUNTER_overflow_stacks,
-	SEGMENT_COUNTER_raised_interval, SEGMENT_COUNTER_reduced_depth,
-	SEGMENT_COUNTER_dropped_histogram, SEGMENT_COUNTER_dropped_modules,
+	SEGMENT_COUNTER_lost_frees,	    SEGMENT_COUNTER_overflow_stacks,
+	SEGMENT_COUNTER_raised_interval,    SEGMENT_COUNTER_reduced_depth,
+	SEGMENT_COUNTER_dropped_histogram,  SEGMENT_COUNTER_dropped_modules,
 	SEGMENT_COUNTER_no_space,
 };
 

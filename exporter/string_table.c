@@ -57,7 +57,8 @@ char *string_table_clean(const char *text, size_t size)
 		return NULL;
 	clean = malloc(3 * strlen(copy) + 1);
 	end = clean;
-	for (const char *from = copy; clean && *from && end - clean <= STRING_TABLE_LENGTH_MAX - 4;) {
+	for (const char *from = copy;
+	     clean && *from && end - clean <= STRING_TABLE_LENGTH_MAX - 4;) {
 		const size_t bytes = character_size((const unsigned char *)from);
 
 		if (bytes > 0)
