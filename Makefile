@@ -80,7 +80,7 @@ bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
 
-.PHONY: all help deps demo test unit check lint bench fmt install clean FORCE
+.PHONY: all help deps demo test unit check fuzz lint bench fmt install clean FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -178,6 +178,10 @@ check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
 	HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh tests/lint/*.bats) \
 		$(bats_tests) $(foreach b,build build-clang build-clang-address-undefined,\
 		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c)))
+
+SECONDS ?= 60
+fuzz: ## fuzz the reader of segments for SECONDS=60
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/fuzz/run.sh $(SECONDS)
 
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
