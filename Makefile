@@ -110,6 +110,9 @@ $(B)/lib/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(LIB_CFLAGS) $(if $(findstring /stack_capture,$<),,$(SANFLAGS)) -c -o $@ $<
 
+# The hooks have no frame; their slow paths ask for one.
+$(B)/lib/interpose/%.o: LIB_CFLAGS += -fomit-frame-pointer
+
 $(B)/reader/%.o: %.c $(B)/flags | $(proto_sources)
 	@mkdir -p $(@D)
 	$(CC) $(READER_CFLAGS) $(SANFLAGS) -c -o $@ $<

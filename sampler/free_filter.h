@@ -29,8 +29,16 @@ static inline uint32_t free_filter_cell(const void *block)
 
 static inline bool free_filter_may_contain(const void *block)
 {
-	return __builtin_expect(
-		__atomic_load_n(&free_filter_cells[free_filter_cell(block)], __ATOMIC_RELAXED) != 0, 0);
+	const uint8_t *cell = &free_filter_cells[free_filter_cell(block)];
+#if defined(__x86_64__)
+	bool is_raised;
+
+	/* One instruction, where an atomic load would take two. */
+	__asm__ __volatile__("cmpb $0, %1" : "=@ccne"(is_raised) : "m"(*cell));
+	return __builtin_expect(is_raised, 0);
+#else
+	return __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) != 0, 0);
+#endif
 }
 
 void free_filter_add(const void *block);

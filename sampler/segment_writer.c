@@ -174,15 +174,15 @@ static char *append_number(char *end, const char *limit, uint64_t number)
  * anybody may make one. */
 static long open_directory(const struct settings *settings)
 {
-	char path[sizeof(settings->directory)];
+	char path[sizeof(settings->dir)];
 	const char *limit = path + sizeof(path);
-	const bool own = settings->directory[0] == '\0';
+	const bool own = settings->dir[0] == '\0';
 	struct stat status;
 
 	if (own)
 		append_number(append(path, limit, "/dev/shm/heaptide-"), limit, geteuid());
 	else
-		append(path, limit, settings->directory);
+		append(path, limit, settings->dir);
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return -errno;
 	const long fd = syscall(SYS_openat, AT_FDCWD, path,

@@ -25,7 +25,7 @@ struct settings {
 	enum segment_unwinder unwinder;
 	enum segment_switch start;
 	uint64_t seed;
-	char directory[256]; /* "": /dev/shm/heaptide-UID */
+	char dir[256]; /* "": /dev/shm/heaptide-UID */
 	char run_id[32];     /* copied into the header; cut when longer */
 	char bad_option[256]; /* a sentence about the first bad value, or "" */
 };
