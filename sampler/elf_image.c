@@ -20,11 +20,11 @@
 #define PAGE_SIZE 4096
 
 struct headers {
-	const ElfW(Phdr) *first;
+	const ElfW(Phdr) * first;
 	size_t count;
 };
 
-static bool is_elf(const ElfW(Ehdr) *ehdr)
+static bool is_elf(const ElfW(Ehdr) * ehdr)
 {
 	return memcmp(ehdr->e_ident, ELFMAG, SELFMAG) == 0 &&
 	       ehdr->e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
@@ -56,8 +56,8 @@ static bool is_readable(const struct headers *headers, uintptr_t address, size_t
 	for (size_t i = 0; i < headers->count; i++) {
 		const ElfW(Phdr) *phdr = &headers->first[i];
 
-		if (phdr->p_type == PT_LOAD && (phdr->p_flags & PF_R) &&
-		    address >= phdr->p_vaddr && address - phdr->p_vaddr <= phdr->p_filesz &&
+		if (phdr->p_type == PT_LOAD && (phdr->p_flags & PF_R) && address >= phdr->p_vaddr &&
+		    address - phdr->p_vaddr <= phdr->p_filesz &&
 		    size <= phdr->p_filesz - (address - phdr->p_vaddr))
 			return true;
 	}

@@ -28,9 +28,9 @@
 #include "sampler/process.h"
 #include "sampler/segment_writer.h"
 
-#define BUCKETS 256	   /* by link_map, and by start */
-#define RECENT_PAGES 1024  /* pages of code whose module is at hand */
-#define MAX_MODULES 16384  /* ever; the rest is counted and unnamed */
+#define BUCKETS 256	  /* by link_map, and by start */
+#define RECENT_PAGES 1024 /* pages of code whose module is at hand */
+#define MAX_MODULES 16384 /* ever; the rest is counted and unnamed */
 #define PAGE_SHIFT 12
 #define PAGE_MASK ((uintptr_t)4095)
 
@@ -103,7 +103,7 @@ static void publish_state(const struct known_module *known)
 	/* Pairs with the acquire in snapshot_take(). */
 	atomic_store_explicit(&record->state,
 			      atomic_load(&known->state) == MODULE_LOADED ? SEGMENT_MODULE_LOADED
-									 : SEGMENT_MODULE_UNLOADED,
+									  : SEGMENT_MODULE_UNLOADED,
 			      memory_order_release);
 }
 

@@ -31,7 +31,7 @@ struct module {
 	const void *eh_frame_hdr; /* in memory, or NULL */
 	const char *path;	  /* private copy; "" when unknown */
 	struct elf_image image;
-	uint32_t serial; /* 1, 2, ...: never reused, not even for the same address */
+	uint32_t serial;	/* 1, 2, ...: never reused, not even for the same address */
 	_Atomic(void *) unwind; /* owned by unwind_table.c */
 };
 
