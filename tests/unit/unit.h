@@ -13,6 +13,13 @@
 /* Seconds; generous, because sanitizers and a busy machine slow a test down. */
 #define UNIT_DEADLINE_S 60
 
+/* ck_assert() for loops of many thousand rounds: it writes nothing while true. */
+#define UNIT_CHECK(condition)                        \
+	do {                                         \
+		if (!(condition))                    \
+			ck_abort_msg("%s", #condition); \
+	} while (0)
+
 static inline int unit_run(const char *file, const TTest *const *tests, size_t count)
 {
 	Suite *suite = suite_create(file);
