@@ -133,3 +133,24 @@ void elf_image_read(uintptr_t start, uintptr_t end, uintptr_t load_bias, struct 
 	read_text(&headers, load_bias, image);
 	read_build_id(&headers, load_bias, image);
 }
+
+bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
+			    uintptr_t address, const uint8_t **segment_start,
+			    const uint8_t **segment_end)
+{
+	const struct headers headers = find_headers(start, end);
+
+	for (size_t i = 0; i < headers.count; i++) {
+		const ElfW(Phdr) *phdr = &headers.first[i];
+		const uintptr_t segment = load_bias + phdr->p_vaddr;
+
+		if (phdr->p_type != PT_LOAD || !(phdr->p_flags & PF_R) || segment < start ||
+		    segment >= end || phdr->p_filesz > end - segment ||
+		    address - segment >= phdr->p_filesz)
+			continue;
+		*segment_start = (const uint8_t *)segment;
+		*segment_end = *segment_start + phdr->p_filesz;
+		return true;
+	}
+	return false;
+}

@@ -9,6 +9,7 @@
 #ifndef SAMPLER_ELF_IMAGE_H
 #define SAMPLER_ELF_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ELF_IMAGE_BUILD_ID_MAX 32
@@ -26,5 +27,11 @@ struct elf_image {
  * range and there is no build id.
  */
 void elf_image_read(uintptr_t start, uintptr_t end, uintptr_t load_bias, struct elf_image *image);
+
+/* The object's readable segment, as far as it comes from the file, that holds
+ * `address`; false when there is none. */
+bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
+			    uintptr_t address, const uint8_t **segment_start,
+			    const uint8_t **segment_end);
 
 #endif

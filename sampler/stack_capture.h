@@ -1,6 +1,6 @@
 /*
- * Walking the stack of the thread that allocates. One file per architecture
- * implements this; unwind_table.c holds the compiled tables that it reads.
+ * Walking the stack of the thread that allocates, by the compiled tables of
+ * unwind_table.c, by frame pointers, or with libunwind.
  *
  * Context: inside malloc of somebody else's program, in any thread, in signal
  * handlers, possibly on a broken stack and with 1 KiB of it left. Takes no
@@ -31,11 +31,11 @@ struct stack_start {
  * -fno-omit-frame-pointer) and must have been reached by a call or tail jump
  * from the program, so that its return address is the program's.
  */
-#define STACK_START_OF_CALLER()                                                \
-	((struct stack_start){                                                 \
-		.ip = ((const uintptr_t *)__builtin_frame_address(0))[1],      \
+#define STACK_START_OF_CALLER()                                                   \
+	((struct stack_start){                                                    \
+		.ip = ((const uintptr_t *)__builtin_frame_address(0))[1],         \
 		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *), \
-		.bp = ((const uintptr_t *)__builtin_frame_address(0))[0],      \
+		.bp = ((const uintptr_t *)__builtin_frame_address(0))[0],         \
 	})
 
 /*

@@ -24,8 +24,9 @@ struct thread_state {
 	/* The frame address of the slow path that is running, 0 when none is:
 	 * an allocation or free that finds it set comes from a signal handler. */
 	uintptr_t guard;
-	/* One past the highest address of this thread's stack, as last found. */
-	uintptr_t stack_top;
+	/* From here up to its thread pointer, this thread's own stack is known to
+	 * be readable; 0: not known, UINTPTR_MAX: it is not. See stack_bounds.c. */
+	uintptr_t stack_low;
 	uint32_t thread_record;	     /* index into SEGMENT_THREADS, of process_generation */
 	uint32_t process_generation; /* moves in a forked child: 0 means never initialised */
 	uint32_t control_generation; /* the segment's, when the gap was drawn */

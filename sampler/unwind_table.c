@@ -1,0 +1,288 @@
+/*
+ * Compiling unwind tables. The index of functions is the one that the linker
+ * left in .eh_frame_hdr (LSB core generic, section 10.6.2), read where it is
+ * mapped; a function's rows are compiled when a return address in it is first
+ * met, and kept for good.
+ *
+ * The bytes are checked as if an enemy had written them: the index may point
+ * anywhere, be unsorted or lie about its length. What is wrong makes a lookup
+ * find nothing.
+ *
+ * Context: inside malloc, any thread, signal handlers; lock-free. Two threads
+ * that compile the same thing at once both do it, and one of them wins.
+ * Invariant: a table, and a function's rows, are complete before they are
+ * published, and never change after that.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sampler/unwind_table.h"
+
+#include <stddef.h>
+
+#include "sampler/eh_frame.h"
+#include "sampler/private_memory.h"
+#include "sampler/segment_writer.h"
+
+#define HDR_VERSION 1
+#define HDR_COUNT_UDATA4 0x03
+#define HDR_TABLE_DATAREL_SDATA4 0x3b
+/* Eight bytes of cache for 64 bytes of code, within limits. */
+#define CACHE_CODE_BYTES 64
+#define CACHE_MIN 256
+#define CACHE_MAX 8192
+/* No compiler writes such functions; a damaged one is given up. */
+#define ROWS_MAX 100000
+
+/* An entry of the linker's index: offsets from the header's start. */
+struct index_entry {
+	int32_t function, fde;
+};
+
+/* The rows of one function: starts[count], then rules[count]. */
+struct function_rows {
+	uint32_t count;
+	uint32_t end; /* offset of the code behind the function */
+	uint32_t words[];
+};
+
+struct unwind_sources {
+	uintptr_t start;  /* of the module */
+	uintptr_t header; /* what the index is relative to */
+	const struct index_entry *index;
+	struct eh_frame_bytes bytes; /* the segment that holds .eh_frame */
+	_Atomic(struct function_rows *) *functions;
+};
+
+static _Atomic uint64_t no_cache[1];
+static struct unwind_table no_table = {.cache = no_cache};
+static struct function_rows no_rows;
+
+static bool find_segment(const struct module *module, uintptr_t address,
+			 struct eh_frame_bytes *bytes)
+{
+	return elf_image_find_segment(module->start, module->end, module->load_bias, address,
+				      &bytes->start, &bytes->end);
+}
+
+/* Fills in the index and the segment of .eh_frame; returns the number of functions, 0
+ * when there is nothing to go by. */
+static uint32_t find_sources(const struct module *module, struct unwind_sources *sources)
+{
+	const uint8_t *header = module->eh_frame_hdr;
+	struct eh_frame_bytes bytes;
+	uintptr_t eh_frame, count;
+
+	if (!header || !find_segment(module, (uintptr_t)header, &bytes) || bytes.end - header < 4 ||
+	    header[0] != HDR_VERSION || header[2] != HDR_COUNT_UDATA4 ||
+	    header[3] != HDR_TABLE_DATAREL_SDATA4)
+		return 0;
+
+	const uint8_t *p = header + 4;
+
+	if (!eh_frame_read_pointer(&bytes, &p, header[1], (uintptr_t)header, &eh_frame) ||
+	    !eh_frame_read_pointer(&bytes, &p, header[2], (uintptr_t)header, &count))
+		return 0;
+	if (count > (size_t)(bytes.end - p) / sizeof(struct index_entry) ||
+	    (uintptr_t)p % _Alignof(struct index_entry) ||
+	    !find_segment(module, eh_frame, &sources->bytes))
+		return 0;
+	sources->start = module->start;
+	sources->header = (uintptr_t)header;
+	sources->index = (const void *)p;
+	return (uint32_t)count;
+}
+
+static uint32_t cache_size(const struct module *module)
+{
+	const uintptr_t code = module->image.text_end - module->image.text_start;
+	uint32_t size = CACHE_MIN;
+
+	while (size < CACHE_MAX && size * CACHE_CODE_BYTES < code)
+		size *= 2;
+	return size;
+}
+
+/* A table, its sources, cache and list of functions in one piece of memory. */
+static struct unwind_table *new_table(const struct unwind_sources *sources, uint32_t functions,
+				      uint32_t cache, size_t *size)
+{
+	struct {
+		struct unwind_table table;
+		struct unwind_sources sources;
+		_Atomic uint64_t cache[];
+	} * all;
+
+	*size = sizeof(*all) + cache * sizeof(all->cache[0]) + functions * sizeof(void *);
+	all = private_memory_map(*size);
+	if (!all)
+		return NULL;
+	all->sources = *sources;
+	all->sources.functions = (void *)(all->cache + cache);
+	all->table = (struct unwind_table){all->cache, cache - 1, functions, &all->sources};
+	return &all->table;
+}
+
+static struct unwind_table *make_table(struct module *module)
+{
+	struct unwind_sources sources;
+	const uint32_t functions = find_sources(module, &sources);
+	size_t size = 0;
+	struct unwind_table *table = NULL;
+	void *expected = NULL;
+
+	if (functions)
+		table = new_table(&sources, functions, cache_size(module), &size);
+	/* Pairs with the acquire in unwind_table_of(). */
+	if (atomic_compare_exchange_strong(&module->unwind, &expected, table ? table : &no_table)) {
+		if (table)
+			COUNT(unwind_tables);
+		else
+			COUNT(unwind_tables_failed);
+		return table ? table : &no_table;
+	}
+	if (table)
+		private_memory_unmap(table, size);
+	return expected;
+}
+
+struct unwind_table *unwind_table_of(struct module *module)
+{
+	struct unwind_table *table = atomic_load_explicit(&module->unwind, memory_order_acquire);
+
+	return __builtin_expect(table != NULL, 1) ? table : make_table(module);
+}
+
+/* Rows on their way from eh_frame_rows() into a function_rows, or only counted. */
+struct row_sink {
+	uintptr_t module_start;
+	struct function_rows *rows; /* NULL: count */
+	uint32_t count;
+	struct unwind_rule last;
+};
+
+static void add_row(void *context, uintptr_t start, const struct unwind_rule *rule)
+{
+	struct row_sink *sink = context;
+
+	if (sink->count > 0 && unwind_rule_equal(&sink->last, rule))
+		return;
+	sink->last = *rule;
+	if (sink->rows && sink->count < sink->rows->count) {
+		sink->rows->words[sink->count] = (uint32_t)(start - sink->module_start);
+		sink->rows->words[sink->rows->count + sink->count] = unwind_rule_pack(rule);
+	}
+	sink->count++;
+}
+
+/* NULL when the memory is short; no_rows when the function cannot be read. */
+static struct function_rows *compile_rows(const struct unwind_sources *sources,
+					  const struct index_entry *entry)
+{
+	struct eh_frame_function function;
+	struct row_sink sink = {.module_start = sources->start};
+
+	if (!eh_frame_read_function(&sources->bytes,
+				    (const uint8_t *)(sources->header + entry->fde), &function,
+				    NULL) ||
+	    function.start < sources->start || function.end - sources->start > UINT32_MAX ||
+	    !eh_frame_rows(&function, add_row, &sink) || sink.count > ROWS_MAX)
+		return &no_rows;
+
+	struct function_rows *rows =
+		private_memory_alloc(sizeof(*rows) + 2 * sink.count * sizeof(rows->words[0]));
+
+	if (!rows)
+		return NULL;
+	*rows = (struct function_rows){sink.count, (uint32_t)(function.end - sources->start)};
+	sink.rows = rows;
+	sink.count = 0;
+	eh_frame_rows(&function, add_row, &sink);
+	return rows;
+}
+
+static struct function_rows *function_rows_at(const struct unwind_sources *sources, uint32_t i)
+{
+	struct function_rows *rows =
+		atomic_load_explicit(&sources->functions[i], memory_order_acquire);
+
+	if (rows)
+		return rows;
+
+	struct function_rows *fresh = compile_rows(sources, &sources->index[i]);
+
+	/* Pairs with the acquire above. The loser's rows are lost: they are few. */
+	if (fresh && !atomic_compare_exchange_strong(&sources->functions[i], &rows, fresh))
+		return rows;
+	return fresh;
+}
+
+/* The number of the last of `count` ascending offsets that is not above `key`,
+ * or UINT32_MAX. */
+static uint32_t last_not_above(const uint32_t *starts, uint32_t count, uint32_t key)
+{
+	uint32_t low = 0;
+
+	while (count > 0) {
+		const uint32_t half = count / 2;
+
+		if (starts[low + half] <= key) {
+			low += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
+	}
+	return low - 1;
+}
+
+/* The same in the linker's index. */
+static uint32_t find_function(const struct unwind_table *table, int64_t key)
+{
+	const struct index_entry *index = table->sources->index;
+	uint32_t low = 0, count = table->function_count;
+
+	while (count > 0) {
+		const uint32_t half = count / 2;
+
+		if (index[low + half].function <= key) {
+			low += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
+	}
+	return low - 1;
+}
+
+static uint32_t find_rule(const struct unwind_table *table, uint32_t offset)
+{
+	const struct unwind_sources *sources = table->sources;
+
+	if (table->function_count == 0)
+		return UNWIND_RULE_NONE;
+
+	const uint32_t i =
+		find_function(table, (int64_t)(sources->start + offset - sources->header));
+
+	if (i == UINT32_MAX)
+		return UNWIND_RULE_NONE;
+
+	const struct function_rows *rows = function_rows_at(sources, i);
+
+	if (!rows || offset >= rows->end)
+		return UNWIND_RULE_NONE;
+
+	const uint32_t row = last_not_above(rows->words, rows->count, offset);
+
+	return row == UINT32_MAX ? UNWIND_RULE_NONE : rows->words[rows->count + row];
+}
+
+uint32_t unwind_table_find(struct unwind_table *table, uint32_t offset)
+{
+	const uint32_t rule = find_rule(table, offset);
+
+	/* Pairs with the acquire in unwind_table_rule(). */
+	atomic_store_explicit(&table->cache[offset & table->cache_mask],
+			      (uint64_t)offset << 32 | rule, memory_order_release);
+	return rule;
+}
