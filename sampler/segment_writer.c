@@ -7,8 +7,8 @@
  * Context: inside malloc. Raw system calls where the C library's function would
  * be a cancellation point.
  * Locks: LOCK_GROWTH while a region grows.
- * Invariant: claimed[r] <= populated[r] <= capacity of region r; the header's
- * own words are for the reader and are never read back.
+ * Invariant: claimed[r] <= populated[r] <= capacity of region r; nothing that
+ * matters is read back from the header, whose words are for the reader.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -437,6 +437,19 @@ static bool grow(enum segment_region_id region, uint64_t count)
 	return is_there;
 }
 
+/* Raises the reader's count to `end`. Adding would let it fall short of a claim
+ * that is complete while one below it is not, and hide its records. */
+static void tell_reader(enum segment_region_id region, uint64_t end)
+{
+	_Atomic uint64_t *used = &writer.header->used[region];
+	uint64_t before = atomic_load_explicit(used, memory_order_relaxed);
+
+	while (before < end &&
+	       !atomic_compare_exchange_weak_explicit(used, &before, end, memory_order_release,
+						      memory_order_relaxed))
+		;
+}
+
 uint64_t segment_writer_claim(enum segment_region_id region, uint64_t count)
 {
 	uint64_t first = atomic_load(&writer.claimed[region]);
@@ -448,7 +461,7 @@ uint64_t segment_writer_claim(enum segment_region_id region, uint64_t count)
 		    !grow(region, first + count))
 			return UINT64_MAX;
 	} while (!atomic_compare_exchange_weak(&writer.claimed[region], &first, first + count));
-	atomic_fetch_add_explicit(&writer.header->used[region], count, memory_order_release);
+	tell_reader(region, first + count);
 	return first;
 }
 
