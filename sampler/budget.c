@@ -23,8 +23,9 @@
 
 /* The live table is thinned when it is this full. */
 enum { LIVE_PERCENT = 90 };
-/* Doublings that are considered at once, and which blocks are looked at for it. */
-enum { DOUBLINGS = 30, EVERY_NTH_BLOCK = 61 };
+/* Doublings that are considered at once (the largest interval is 2^40, and must
+ * not overflow), and which blocks are looked at for it. */
+enum { DOUBLINGS = 23, EVERY_NTH_BLOCK = 61 };
 /* Doubling an interval below this would not change what is sampled. */
 enum { LEAST_RAISED_INTERVAL = 64 };
 

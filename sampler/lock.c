@@ -19,12 +19,9 @@
 enum { SPINS = 100, YIELDS = 200, NAPS = 1000 };
 #define NAP_NS 100000
 
-uint32_t lock_self(void)
+uintptr_t lock_self(void)
 {
-	/* Thread states are 64-aligned in practice and 2^38 bytes of address
-	 * space cannot all be stacks: the cut address is unique enough, and
-	 * the lowest bit keeps it from being 0. */
-	return (uint32_t)((uintptr_t)&thread_state >> 3) | 1;
+	return (uintptr_t)&thread_state;
 }
 
 static inline void pause_briefly(void)

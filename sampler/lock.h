@@ -23,11 +23,11 @@ enum lock_rank {
 };
 
 struct lock {
-	_Atomic uint32_t owner; /* lock_self() of the holder, 0: free */
+	_Atomic uintptr_t owner; /* lock_self() of the holder, 0: free */
 };
 
 /* A number that no two living threads share, never 0. */
-uint32_t lock_self(void);
+uintptr_t lock_self(void);
 
 /* Waits for the lock, at most about a tenth of a second; false when it stayed
  * taken. Not for signal handlers that may have interrupted a holder. */
@@ -36,7 +36,7 @@ bool lock_take_slowly(struct lock *lock);
 /* Takes the lock if it is free now; for signal handlers. */
 static inline bool lock_try(struct lock *lock)
 {
-	uint32_t free = 0;
+	uintptr_t free = 0;
 
 	return atomic_compare_exchange_strong_explicit(&lock->owner, &free, lock_self(),
 						       memory_order_acquire, memory_order_relaxed);

@@ -37,6 +37,8 @@ enum segment_state { NO_SEGMENT, MAKING_SEGMENT, READY, FAILED };
 enum { PATIENCE = 10000 };
 /* A stack shorter than this tells nothing. */
 enum { LEAST_DEPTH = 4 };
+/* As in options.def; budget.c doubles it without overflow. */
+#define MAX_INTERVAL (UINT64_C(1) << 40)
 
 static struct {
 	struct settings settings;
@@ -122,16 +124,16 @@ uint32_t process_generation(void)
 	return atomic_load_explicit(&process.generation, memory_order_relaxed);
 }
 
-void process_after_fork(void)
+bool process_after_fork(void)
 {
 	uint32_t wiped = 0;
 
 	if (!process_is_initialised())
-		return;
+		return false;
 	/* Of several threads of a child one starts afresh; the others see no
 	 * segment meanwhile. */
 	if (process.alive && !atomic_compare_exchange_strong(process.alive, &wiped, 1))
-		return;
+		return false;
 	atomic_store(&process.state, NO_SEGMENT);
 	stack_capture_after_fork();
 	segment_writer_after_fork();
@@ -141,13 +143,14 @@ void process_after_fork(void)
 	atomic_fetch_add(&process.generation, 1);
 	if (process.settings.start == SEGMENT_OFF)
 		process_has_segment(true);
+	return true;
 }
 
-void process_notice_fork(void)
+bool process_notice_fork(void)
 {
-	if (process.alive &&
-	    __builtin_expect(atomic_load_explicit(process.alive, memory_order_relaxed) == 0, 0))
-		process_after_fork();
+	return process.alive &&
+	       __builtin_expect(atomic_load_explicit(process.alive, memory_order_relaxed) == 0, 0) &&
+	       process_after_fork();
 }
 
 /* ---- the segment ----------------------------------------------------- */
@@ -229,6 +232,9 @@ uint64_t process_interval(void)
 
 static void set_interval(uint64_t interval)
 {
+	/* It may come from the segment, where anybody may have put anything. */
+	if (interval > MAX_INTERVAL)
+		interval = MAX_INTERVAL;
 	atomic_store(&process.interval, interval);
 	atomic_store(&segment_writer_header()->interval, interval);
 }

@@ -29,9 +29,10 @@ uint32_t process_generation(void);
  * If this is a forked child that has not been noticed as one, forgets the
  * parent's segment and starts afresh. Costs one load otherwise. Threads that
  * share their parent's memory (vfork, CLONE_VM) are not children in this sense.
+ * True in the thread that started afresh.
  */
-void process_notice_fork(void);
-void process_after_fork(void);
+bool process_notice_fork(void);
+bool process_after_fork(void);
 
 /* True when there is a segment to write to; makes it when `make` says so and
  * none was made yet. */

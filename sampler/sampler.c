@@ -50,7 +50,7 @@ unsigned short otel_memory_free_semaphore __attribute__((section(".probes"), use
 
 /* Where stacks are captured: not on the program's stack, which may be tiny. */
 static struct scratch {
-	_Atomic uint32_t taken; /* lock_self() of the user, or 0 */
+	_Atomic uintptr_t taken; /* lock_self() of the user, or 0 */
 	uint64_t frames[MAX_DEPTH];
 } scratches[SCRATCHES];
 
@@ -86,6 +86,20 @@ static void leave(void)
 }
 
 #define FRAME() ((uintptr_t)__builtin_frame_address(0))
+
+/* In a forked child: the parent's other threads, which do not exist here, may
+ * have been capturing stacks. */
+static void free_scratches(void)
+{
+	for (int i = 0; i < SCRATCHES; i++)
+		atomic_store(&scratches[i].taken, 0);
+}
+
+static void notice_fork(void)
+{
+	if (process_notice_fork())
+		free_scratches();
+}
 
 /* The start of a timed slow path, or 0 when this one is not timed. */
 static uint64_t start_timer(uint64_t interval)
@@ -145,7 +159,7 @@ uint64_t sampler_charge(size_t size)
 	thread->countdown = 0;
 	if (!process_is_initialised())
 		return 0;
-	process_notice_fork();
+	notice_fork();
 	if (thread->process_generation != process_generation())
 		init_thread(thread);
 	const uint32_t control = process_follow_control();
@@ -201,12 +215,12 @@ static void charge_thread(uint32_t index, struct sample_weight weight)
 
 static struct scratch *take_scratch(void)
 {
-	const uint32_t self = lock_self();
+	const uintptr_t self = lock_self();
 
 	/* 64 slow paths at the same time on fewer cores: some end soon. */
 	for (uint32_t i = 0; i < 100 * SCRATCHES; i++) {
 		struct scratch *scratch = &scratches[(self / 64 + i) % SCRATCHES];
-		uint32_t expected = 0;
+		uintptr_t expected = 0;
 
 		if (atomic_compare_exchange_strong_explicit(&scratch->taken, &expected, self,
 							    memory_order_acquire,
@@ -312,7 +326,12 @@ void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct 
 		return;
 	}
 	const uint64_t start_ns = start_timer(interval);
-	if (process_has_segment(true))
+	/* Between the charge and now a signal handler may have forked: the
+	 * interval, and this thread's record, are the parent's. */
+	notice_fork();
+	if (thread_state.process_generation != process_generation())
+		COUNT(dropped_reentrant);
+	else if (process_has_segment(true))
 		on_alloc(block, size, interval, caller);
 	else
 		COUNT(dropped_no_segment);
@@ -376,7 +395,7 @@ void sampler_on_free(void *address)
 	const int saved_errno = errno;
 	struct live_block block;
 
-	process_notice_fork();
+	notice_fork();
 	if (!address)
 		return;
 	module_table_on_free(address);
@@ -407,7 +426,7 @@ void sampler_take_aside(void *address, struct sampler_aside *aside)
 	const int saved_errno = errno;
 
 	aside->is_tracked = false;
-	process_notice_fork();
+	notice_fork();
 	if (!address || !process_has_segment(false))
 		return;
 	if (!enter(FRAME())) {
@@ -459,7 +478,7 @@ void sampler_put_back(const struct sampler_aside *aside)
 
 void sampler_at_exit(void)
 {
-	process_notice_fork();
+	notice_fork();
 	if (process_has_segment(false))
 		atomic_store(&segment_writer_header()->ended, 1);
 }
@@ -468,6 +487,7 @@ void sampler_after_fork(void)
 {
 	const int saved_errno = errno;
 
-	process_after_fork();
+	if (process_after_fork())
+		free_scratches();
 	errno = saved_errno;
 }

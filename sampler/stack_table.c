@@ -87,12 +87,14 @@ static uint64_t hash_of(const struct stack_table_key *key)
 static bool is_same(const struct segment_stack *stack, uint64_t hash,
 		    const struct stack_table_key *key)
 {
-	/* The record lies in a file that others could write: its frame index
-	 * is checked before it is followed. */
+	/* The record lies in a file that others could write at any time: what
+	 * is followed is what was checked. */
+	const uint64_t first = *(const volatile uint32_t *)&stack->first_frame;
+
 	return stack->hash == hash && stack->depth == key->depth && stack->flags == key->flags &&
 	       stack->module_epoch == key->module_epoch &&
-	       (uint64_t)stack->first_frame + key->depth <= segment_writer_claimed(SEGMENT_FRAMES) &&
-	       memcmp(&table.frames[stack->first_frame], key->frames,
+	       first + key->depth <= segment_writer_claimed(SEGMENT_FRAMES) &&
+	       memcmp(&table.frames[first], key->frames,
 		      key->depth * sizeof(*key->frames)) == 0;
 }
 
