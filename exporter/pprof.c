@@ -214,13 +214,8 @@ static void add_sample(struct encoder *encoder, const struct profile_sample *fro
 {
 	Pprof__Sample *const to = &encoder->samples[encoder->message.n_sample];
 	int64_t *const values = &encoder->values[encoder->message.n_sample * encoder->metric_count];
-	bool is_empty = true;
 
-	for (size_t i = 0; i < encoder->metric_count; i++) {
-		values[i] = metric_value(encoder->profile->snapshot, i, stack);
-		is_empty = is_empty && values[i] == 0;
-	}
-	if (is_empty)
+	if (!metric_values(encoder->profile->snapshot, stack, encoder->metric_count, values))
 		return;
 	*to = (Pprof__Sample)PPROF__SAMPLE__INIT;
 	to->n_value = encoder->metric_count;
