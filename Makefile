@@ -175,10 +175,14 @@ lint: all ## layering, symbols, dependencies and house rules
 # Two compilers, one sanitizer build, then everything in one run with one sum.
 check: export CI := 1
 check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
-	$(MAKE) -j$(JOBS) --no-print-directory CC=gcc all unit
-	$(MAKE) -j$(JOBS) --no-print-directory CC=clang all unit
-	$(MAKE) -j$(JOBS) --no-print-directory CC=clang SANITIZE=address,undefined all unit
-	HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh tests/lint/*.bats) \
+	@echo "building with gcc"
+	@$(MAKE) -s -j$(JOBS) CC=gcc all unit
+	@echo "building with clang"
+	@$(MAKE) -s -j$(JOBS) CC=clang all unit
+	@echo "building with AddressSanitizer and UndefinedBehaviorSanitizer"
+	@$(MAKE) -s -j$(JOBS) CC=clang SANITIZE=address,undefined all unit
+	@echo "testing"
+	@HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh tests/lint/*.bats) \
 		$(bats_tests) $(foreach b,build build-clang build-clang-address-undefined,\
 		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c)))
 
@@ -191,8 +195,8 @@ bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 
 demo: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES)
 demo: deps ## profile redis-server under load, print the report, leave profile.pb.gz
-	$(MAKE) -j$(JOBS) --no-print-directory all
-	bash docs/demo.sh
+	@$(MAKE) -s -j$(JOBS) all
+	@bash docs/demo.sh
 
 fmt: ## lay out every C file with clang-format
 	clang-format -i $(wildcard $(foreach d,interpose sampler leakcheck exporter bench \

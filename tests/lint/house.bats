@@ -60,6 +60,10 @@ sources() {
 	[ -z "$output" ]
 }
 
+@test "docs/options.md is what the option table says" {
+	diff -u docs/options.md <("${HEAPTIDE_BUILD:-build}/heaptide" help --format markdown)
+}
+
 @test "the licence is the Apache License 2.0" {
 	grep -q 'Apache License' LICENSE
 	grep -q 'Version 2.0, January 2004' LICENSE

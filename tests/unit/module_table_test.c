@@ -42,7 +42,7 @@ static void open_segment(void)
 	char command[64];
 
 	ck_assert_ptr_nonnull(mkdtemp(directory));
-	strcpy(settings.directory, directory);
+	strcpy(settings.dir, directory);
 	ck_assert_int_eq(segment_writer_open(&settings), 0);
 	snprintf(command, sizeof(command), "rm -r %s", directory);
 	ck_assert_int_eq(system(command), 0); /* the mapping stays */

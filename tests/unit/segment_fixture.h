@@ -27,8 +27,8 @@ static inline struct settings fixture_settings(uint64_t interval, uint64_t budge
 		.seed = 1,
 	};
 
-	strcpy(settings.directory, "/tmp/heaptide-unit-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(settings.directory));
+	strcpy(settings.dir, "/tmp/heaptide-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(settings.dir));
 	return settings;
 }
 
@@ -36,13 +36,13 @@ static inline struct settings fixture_settings(uint64_t interval, uint64_t budge
 static inline const char *fixture_path(const struct settings *settings)
 {
 	static char path[600];
-	DIR *directory = opendir(settings->directory);
+	DIR *directory = opendir(settings->dir);
 
 	ck_assert_ptr_nonnull(directory);
 	path[0] = '\0';
 	for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
 		if (entry->d_name[0] != '.')
-			snprintf(path, sizeof(path), "%s/%s", settings->directory, entry->d_name);
+			snprintf(path, sizeof(path), "%s/%s", settings->dir, entry->d_name);
 	closedir(directory);
 	return path;
 }
@@ -61,7 +61,7 @@ static inline struct snapshot *fixture_snapshot(const struct settings *settings)
 static inline void fixture_remove(const struct settings *settings)
 {
 	unlink(fixture_path(settings));
-	rmdir(settings->directory);
+	rmdir(settings->dir);
 }
 
 #endif

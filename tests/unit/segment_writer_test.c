@@ -81,7 +81,7 @@ START_TEST(a_full_file_system_is_an_answer_and_no_signal)
 	struct settings settings = fixture_settings(1, 64 * MIB);
 	uint64_t claimed = 0;
 
-	if (mount("none", settings.directory, "tmpfs", 0, "size=1m") != 0)
+	if (mount("none", settings.dir, "tmpfs", 0, "size=1m") != 0)
 		return; /* only root may mount; the end-to-end tests say so when they skip */
 	ck_assert_int_eq(segment_writer_open(&settings), 0);
 	while (segment_writer_claim(SEGMENT_BLOCKS, 1) != UINT64_MAX)
@@ -89,8 +89,8 @@ START_TEST(a_full_file_system_is_an_answer_and_no_signal)
 	ck_assert_uint_gt(claimed, 1000);
 	ck_assert_uint_gt(segment_writer_header()->counters[SEGMENT_COUNTER_no_space], 0);
 	memset(segment_writer_region(SEGMENT_BLOCKS), 1, claimed * sizeof(struct segment_block));
-	umount2(settings.directory, MNT_DETACH);
-	rmdir(settings.directory);
+	umount2(settings.dir, MNT_DETACH);
+	rmdir(settings.dir);
 }
 END_TEST
 
@@ -111,8 +111,8 @@ START_TEST(where_nothing_can_be_made_an_error_comes_back)
 	struct settings settings = fixture_settings(1, MIB);
 	const struct rlimit limit = {MIB / 2, MIB / 2};
 
-	rmdir(settings.directory);
-	strcpy(settings.directory, "/proc/no/such/place");
+	rmdir(settings.dir);
+	strcpy(settings.dir, "/proc/no/such/place");
 	ck_assert_int_eq(segment_writer_open(&settings), -ENOENT);
 	ck_assert_uint_eq(segment_writer_claim(SEGMENT_BLOCKS, 1), UINT64_MAX);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
