@@ -32,7 +32,7 @@ struct units_text amount_text_objects(const struct snapshot_amount *amount)
 
 struct units_text amount_text_error(const struct snapshot_amount *amount)
 {
-	struct units_text out = { "" };
+	struct units_text out = {""};
 
 	if (amount_is_vague(amount))
 		snprintf(out.text, sizeof(out.text), "%" PRIu64 " sample%s", amount->samples,
@@ -45,8 +45,8 @@ struct units_text amount_text_error(const struct snapshot_amount *amount)
 struct units_text amount_text_share(const struct snapshot_amount *amount,
 				    const struct snapshot_amount *whole)
 {
-	return units_format_percent(whole->bytes ? (double)amount->bytes / (double)whole->bytes :
-						   0);
+	return units_format_percent(whole->bytes ? (double)amount->bytes / (double)whole->bytes
+						 : 0);
 }
 
 struct amount_text amount_text_sentence(const struct snapshot_amount *amount)

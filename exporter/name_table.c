@@ -115,9 +115,8 @@ static int give_ids(struct name_table *table, struct entry *entries, size_t coun
 	return 0;
 }
 
-static const struct profile_location *sample_location(const struct profile *profile,
-						      const struct profile_sample *sample,
-						      uint32_t frame)
+static const struct profile_location *
+sample_location(const struct profile *profile, const struct profile_sample *sample, uint32_t frame)
 {
 	return &profile->locations[profile->sample_locations[sample->first_location + frame]];
 }
@@ -133,8 +132,7 @@ static size_t location_entry(const struct name_table *table, const struct profil
 {
 	if (table->kind != NAME_TABLE_MODULES)
 		return location->first_line + i;
-	return location->mapping == PROFILE_NO_MAPPING ? profile->mapping_count :
-							 location->mapping;
+	return location->mapping == PROFILE_NO_MAPPING ? profile->mapping_count : location->mapping;
 }
 
 static size_t count_ids(const struct name_table *table, const struct profile *profile)
@@ -183,7 +181,7 @@ int name_table_fill(struct name_table *table, const struct profile *profile,
 	struct entry *entries = calloc(count + 1, sizeof(*entries));
 	int error = entries ? 0 : -ENOMEM;
 
-	*table = (struct name_table){ .kind = kind };
+	*table = (struct name_table){.kind = kind};
 	if (!error)
 		error = name_entries(table, entries, profile);
 	if (!error)
@@ -203,5 +201,5 @@ void name_table_free(struct name_table *table)
 	free((void *)table->frames.first);
 	free((void *)table->frames.ids);
 	free(table->texts);
-	*table = (struct name_table){ 0 };
+	*table = (struct name_table){0};
 }

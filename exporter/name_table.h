@@ -18,11 +18,11 @@ enum name_table_kind {
 
 struct name_table {
 	enum name_table_kind kind;
-	const char **names; /* by id, in the order of the names */
-	size_t *origins;    /* by id: a line of the profile that has the name (modules: a
+	const char **names;	      /* by id, in the order of the names */
+	size_t *origins;	      /* by id: a line of the profile that has the name (modules: a
 			       mapping, or mapping_count for frames of none) */
 	struct grouping_names frames; /* the profile's stacks as ids */
-	char *texts; /* storage of the names that were put together */
+	char *texts;		      /* storage of the names that were put together */
 };
 
 /* The profile must outlive the table. 0 or -ENOMEM; release with name_table_free(). */

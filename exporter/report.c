@@ -118,9 +118,9 @@ static int add_overview(struct report *report)
 static int add_tables(struct report *report)
 {
 	const struct report_request *request = &report->request;
-	enum name_table_kind names = request->by == REPORT_BY_MODULE ? NAME_TABLE_MODULES :
-				     request->lines		     ? NAME_TABLE_LINES :
-								       NAME_TABLE_FUNCTIONS;
+	enum name_table_kind names = request->by == REPORT_BY_MODULE ? NAME_TABLE_MODULES
+				     : request->lines		     ? NAME_TABLE_LINES
+								     : NAME_TABLE_FUNCTIONS;
 	unsigned kind;
 	int status = name_table_fill(&report->names, report->profile, names);
 
@@ -178,7 +178,7 @@ int report_fill(struct report *report, const struct profile *profile,
 {
 	int status = check_views(request, error, error_size);
 
-	*report = (struct report){ .profile = profile, .request = *request };
+	*report = (struct report){.profile = profile, .request = *request};
 	if (status)
 		return status;
 	report->young_bucket = histogram_nearest_border(request->young_ns);
@@ -207,5 +207,5 @@ void report_fini(struct report *report)
 	thread_list_free(&report->threads);
 	free(report->histogram);
 	free(report->selected);
-	*report = (struct report){ 0 };
+	*report = (struct report){0};
 }

@@ -59,7 +59,7 @@ struct report {
 	bool *selected; /* one per stack; NULL: all */
 	uint32_t young_bucket;
 	struct snapshot_amount totals[VIEW_KIND_COUNT]; /* of all stacks: 100 % */
-	struct name_table names; /* of the rows of `tables` */
+	struct name_table names;			/* of the rows of `tables` */
 	struct report_table tables[REPORT_TABLES_MAX];
 	size_t table_count;
 	struct histogram *histogram; /* by size or lifetime; else NULL */

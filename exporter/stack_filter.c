@@ -48,8 +48,7 @@ static int find_matches(struct matches *matches, const struct profile *profile,
 	return 0;
 }
 
-static bool location_matches(const struct profile *profile,
-			     const struct profile_location *location,
+static bool location_matches(const struct profile *profile, const struct profile_location *location,
 			     const struct matches *matches)
 {
 	uint32_t i;

@@ -80,7 +80,7 @@ void text_table_put(FILE *out, const char *text, unsigned width)
 void text_table_init(struct text_table *table, const struct text_column *columns,
 		     size_t column_count)
 {
-	*table = (struct text_table){ .columns = columns, .column_count = column_count };
+	*table = (struct text_table){.columns = columns, .column_count = column_count};
 }
 
 static int reserve(struct text_table *table)
@@ -127,8 +127,8 @@ static unsigned column_width(const struct text_table *table, size_t column)
 	return width;
 }
 
-static void print_cell(const struct text_column *column, const char *text, unsigned width, bool last,
-		       FILE *out)
+static void print_cell(const struct text_column *column, const char *text, unsigned width,
+		       bool last, FILE *out)
 {
 	unsigned used = text_width(text), fill = used < width ? width - used : 0;
 
@@ -153,6 +153,17 @@ static void print_row(const struct text_table *table, char *const *cells, const 
 			print_cell(&table->columns[i], text, widths[i], i == last, out);
 	}
 	fputc('\n', out);
+}
+
+static bool has_titles(const struct text_table *table)
+{
+	size_t i;
+
+	for (i = 0; i < table->column_count; i++) {
+		if (*table->columns[i].title)
+			return true;
+	}
+	return false;
 }
 
 static void fit(unsigned *widths, size_t column_count, unsigned indent, unsigned width)
@@ -180,7 +191,8 @@ int text_table_print(const struct text_table *table, FILE *out, unsigned indent,
 	for (i = 0; i < table->column_count; i++)
 		widths[i] = column_width(table, i);
 	fit(widths, table->column_count, indent, width);
-	print_row(table, NULL, widths, indent, out);
+	if (has_titles(table))
+		print_row(table, NULL, widths, indent, out);
 	for (i = 0; i + table->column_count <= table->cell_count; i += table->column_count)
 		print_row(table, &table->cells[i], widths, indent, out);
 	free(widths);
@@ -194,7 +206,7 @@ void text_table_fini(struct text_table *table)
 	for (i = 0; i < table->cell_count; i++)
 		free(table->cells[i]);
 	free(table->cells);
-	*table = (struct text_table){ 0 };
+	*table = (struct text_table){0};
 }
 
 unsigned text_table_terminal_width(FILE *out)

@@ -32,7 +32,7 @@ void text_table_add(struct text_table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Prints titles and rows, each after `indent` blanks. A column without any text is
+ * Prints titles (if any is not "") and rows, each after `indent` blanks. A column without any text is
  * left out. When `width` is not 0 and the rows are wider, the last column is
  * shortened in the middle. 0 or -ENOMEM.
  */

@@ -35,7 +35,7 @@ static bool is_on_path(const struct path *path, size_t stack)
 /* Fills bytes[caller]; returns the bytes of the whole path. */
 static uint64_t weigh_callers(const struct path *path, struct snapshot_amount *bytes)
 {
-	struct snapshot_amount total = { 0 };
+	struct snapshot_amount total = {0};
 	size_t stack;
 
 	for (stack = 0; stack < path->view->snapshot->stack_count; stack++) {
@@ -55,7 +55,7 @@ static uint64_t weigh_callers(const struct path *path, struct snapshot_amount *b
 int callers_find(struct callers *callers, const struct view *view,
 		 const struct grouping_names *names, uint32_t id, uint32_t limit)
 {
-	const struct path path = { view, names, id, callers };
+	const struct path path = {view, names, id, callers};
 	struct snapshot_amount *bytes = calloc((size_t)names->id_count + 1, sizeof(*bytes));
 	uint64_t whole = 0;
 

@@ -23,9 +23,8 @@ static const uint32_t ids[] = {
 static const struct grouping_names names = {first, ids, ID_COUNT};
 
 static struct snapshot_stack stacks[] = {
-	{.live = {60, 1, 1, 0, 0}},   {.live = {30, 1, 1, 0, 0}},
-	{.live = {9, 1, 1, 0, 0}},    {.live = {1000, 1, 1, 0, 0}},
-	{.live = {5000, 1, 1, 0, 0}},
+	{.live = {60, 1, 1, 0, 0}},   {.live = {30, 1, 1, 0, 0}},   {.live = {9, 1, 1, 0, 0}},
+	{.live = {1000, 1, 1, 0, 0}}, {.live = {5000, 1, 1, 0, 0}},
 };
 static const struct snapshot snapshot = {.stacks = stacks, .stack_count = 5};
 static const struct view inuse = {.snapshot = &snapshot, .kind = VIEW_INUSE};
