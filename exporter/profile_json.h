@@ -15,7 +15,7 @@
 /* Moves when a member changes its meaning or goes; new members may come. */
 #define PROFILE_JSON_VERSION 1
 
-/* With `blocks` also every sampled live block. 0, -ENOMEM, or -EIO. */
+/* With `blocks` also every sampled live block. 0, or -EIO when the stream failed. */
 int profile_json_write(const struct profile *profile, bool blocks, FILE *stream);
 
 #endif

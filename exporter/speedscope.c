@@ -5,95 +5,104 @@
  */
 #include "exporter/speedscope.h"
 
-#include <jansson.h>
+#include <errno.h>
 
-#include "exporter/json_value.h"
+#include "exporter/json.h"
 #include "exporter/metric.h"
 
-static json_t *make_frame(const struct profile_function *function)
+static void write_frames(struct json *json, const struct profile *profile)
 {
-	json_t *frame = json_pack("{s:s}", "name", function->name);
+	json_open_object(json, "shared");
+	json_open_array(json, "frames");
+	for (size_t i = 0; i < profile->function_count; i++) {
+		const struct profile_function *const function = &profile->functions[i];
 
-	if (*function->file)
-		json_value_set(&frame, "file", json_string(function->file));
-	if (function->start_line > 0)
-		json_value_set(&frame, "line", json_integer(function->start_line));
-	return frame;
+		json_open_object(json, NULL);
+		json_string(json, "name", function->name);
+		if (*function->file)
+			json_string(json, "file", function->file);
+		if (function->start_line > 0)
+			json_unsigned(json, "line", function->start_line);
+		json_close_object(json);
+	}
+	json_close_array(json);
+	json_close_object(json);
 }
 
-static json_t *make_frames(const struct profile *profile)
+/* The functions of a sample from the root inwards. */
+static void write_sample(struct json *json, const struct profile *profile,
+			 const struct profile_sample *sample)
 {
-	json_t *frames = json_array();
-
-	for (size_t i = 0; i < profile->function_count; i++)
-		json_value_append(&frames, make_frame(&profile->functions[i]));
-	return frames;
-}
-
-/* The frames of a sample from the root inwards. `numbers` holds one number per
- * function, which all samples share. */
-static json_t *make_stack(const struct profile *profile, const struct profile_sample *sample,
-			  const json_t *numbers)
-{
-	json_t *stack = json_array();
-
+	json_open_array(json, NULL);
 	for (uint32_t i = sample->depth; i-- > 0;) {
 		const struct profile_location *const location =
 			&profile->locations[profile->sample_locations[sample->first_location + i]];
 
-		for (uint32_t j = location->line_count; j-- > 0;) {
-			const uint32_t function = profile->lines[location->first_line + j].function;
-
-			json_value_append(&stack, json_incref(json_array_get(numbers, function)));
-		}
+		for (uint32_t j = location->line_count; j-- > 0;)
+			json_unsigned(json, NULL,
+				      profile->lines[location->first_line + j].function);
 	}
-	return stack;
+	json_close_array(json);
 }
 
-static json_t *make_profile(const struct profile *profile, enum metric_id metric,
-			    const json_t *numbers)
+/* The samples that have something of the metric. */
+static void write_samples(struct json *json, const struct profile *profile, enum metric_id metric)
+{
+	json_open_array(json, "samples");
+	for (size_t i = 0; i < profile->sample_count; i++) {
+		if (metric_value(profile->snapshot, metric, i) > 0)
+			write_sample(json, profile, &profile->samples[i]);
+	}
+	json_close_array(json);
+}
+
+/* Their values, and the sum of these. */
+static void write_weights(struct json *json, const struct profile *profile, enum metric_id metric)
+{
+	uint64_t sum = 0;
+
+	json_open_array(json, "weights");
+	for (size_t i = 0; i < profile->sample_count; i++) {
+		const uint64_t value = (uint64_t)metric_value(profile->snapshot, metric, i);
+
+		if (value > 0)
+			json_unsigned(json, NULL, value);
+		sum += value;
+	}
+	json_close_array(json);
+	json_unsigned(json, "startValue", 0);
+	json_unsigned(json, "endValue", sum);
+}
+
+static void write_profile(struct json *json, const struct profile *profile, enum metric_id metric)
 {
 	const bool is_bytes = metric_table[metric].unit[0] == 'b';
-	json_t *samples = json_array(), *weights = json_array();
-	int64_t sum = 0;
 
-	for (size_t i = 0; i < profile->sample_count; i++) {
-		const int64_t value = metric_value(profile->snapshot, metric, i);
-
-		if (value == 0)
-			continue;
-		json_value_append(&samples, make_stack(profile, &profile->samples[i], numbers));
-		json_value_append(&weights, json_integer(value));
-		if (__builtin_add_overflow(sum, value, &sum))
-			sum = INT64_MAX;
-	}
-	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:o}", "type", "sampled", "name",
-			 metric_table[metric].name, "unit", is_bytes ? "bytes" : "none",
-			 "startValue", 0, "endValue", (json_int_t)sum, "samples", samples,
-			 "weights", weights);
-}
-
-static json_t *make_profiles(const struct profile *profile, unsigned metric_count)
-{
-	json_t *profiles = json_array(), *numbers = json_array();
-
-	for (size_t i = 0; i < profile->function_count; i++)
-		json_value_append(&numbers, json_integer((json_int_t)i));
-	for (unsigned i = 0; i < metric_count; i++)
-		json_value_append(&profiles, make_profile(profile, i, numbers));
-	json_decref(numbers);
-	return profiles;
+	json_open_object(json, NULL);
+	json_string(json, "type", "sampled");
+	json_string(json, "name", metric_table[metric].name);
+	json_string(json, "unit", is_bytes ? "bytes" : "none");
+	write_samples(json, profile, metric);
+	write_weights(json, profile, metric);
+	json_close_object(json);
 }
 
 int speedscope_write(const struct profile *profile, bool extra, FILE *stream)
 {
 	const unsigned metric_count = extra ? METRIC_COUNT : METRIC_STANDARD_COUNT;
-	json_t *root = json_pack("{s:s, s:s, s:o, s:i, s:{s:o}, s:o}", "$schema",
-				 "https://www.speedscope.app/file-format-schema.json", "exporter",
-				 "heaptide@" HEAPTIDE_VERSION, "name",
-				 json_value_text(profile->snapshot->command), "activeProfileIndex",
-				 METRIC_INUSE_SPACE, "shared", "frames", make_frames(profile),
-				 "profiles", make_profiles(profile, metric_count));
+	struct json json;
 
-	return json_value_write(root, JSON_COMPACT, stream);
+	json_init(&json, stream);
+	json_open_object(&json, NULL);
+	json_string(&json, "$schema", "https://www.speedscope.app/file-format-schema.json");
+	json_string(&json, "exporter", "heaptide@" HEAPTIDE_VERSION);
+	json_string(&json, "name", profile->snapshot->command);
+	json_unsigned(&json, "activeProfileIndex", METRIC_INUSE_SPACE);
+	write_frames(&json, profile);
+	json_open_array(&json, "profiles");
+	for (unsigned i = 0; i < metric_count; i++)
+		write_profile(&json, profile, i);
+	json_close_array(&json);
+	json_close_object(&json);
+	return ferror(stream) ? -EIO : 0;
 }

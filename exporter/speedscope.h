@@ -12,7 +12,7 @@
 #include "exporter/profile.h"
 
 /* One profile for each metric, `extra` ones after the standard ones; in-use
- * space is shown first. 0, -ENOMEM, or -EIO. */
+ * space is shown first. 0, or -EIO when the stream failed. */
 int speedscope_write(const struct profile *profile, bool extra, FILE *stream);
 
 #endif

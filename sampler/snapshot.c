@@ -146,6 +146,8 @@ static void take_state(struct snapshot *snapshot, const struct segment_header *h
 	snapshot->seed = header->seed;
 	snapshot->max_depth = header->max_depth;
 	snapshot->unwinder = (enum segment_unwinder)header->unwinder;
+	if (snapshot->unwinder > SEGMENT_UNWIND_LIBUNWIND)
+		snapshot->unwinder = SEGMENT_UNWIND_TABLES;
 	snapshot->active = header->active != SEGMENT_OFF;
 	snapshot->ended = header->ended != 0;
 	snapshot->notices = header->notices;
