@@ -1,0 +1,132 @@
+/*
+ * heaptide report: where the heap of a process is, on the terminal or as JSON.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exporter/command.h"
+#include "exporter/report.h"
+#include "exporter/report_json.h"
+#include "exporter/report_text.h"
+#include "exporter/targets.h"
+#include "exporter/text_table.h"
+#include "exporter/units.h"
+
+#define ERROR_SIZE 256
+
+static struct report_request make_request(const struct options *options)
+{
+	struct report_request request = {
+		.views = options->view,
+		.by = options->by,
+		.overview = !options->given[OPTION_view] && !options->given[OPTION_by],
+		.lines = options->lines,
+		.top = options->top,
+		.young_ns = options->young,
+		.focus = options->focus,
+		.ignore = options->ignore,
+	};
+
+	/* What is recorded by size and thread is what these show unless told otherwise. */
+	if (!options->given[OPTION_view])
+		request.views = request.by == REPORT_BY_STACK  ? 1U << VIEW_INUSE
+				: request.by >= REPORT_BY_SIZE ? 1U << VIEW_INUSE | 1U << VIEW_ALLOC
+							       : options->view;
+	return request;
+}
+
+/* --young must be a border between two buckets of lifetimes. */
+static void note_rounding(const struct options *options, const struct report *report)
+{
+	const uint64_t border_ns =
+		(uint64_t)(histogram_lifetime_start_ns(report->young_bucket) + 0.5);
+
+	if (border_ns != options->young)
+		log_note("lifetimes are kept in powers of two: --young %s is taken as %s",
+			 units_format_duration(options->young).text,
+			 units_format_duration(border_ns).text);
+}
+
+static int print_report(const struct report *report, const struct options *options, bool is_alive)
+{
+	int status = 0;
+
+	if (options->report_format)
+		report_json_print(report, is_alive, stdout);
+	else
+		status = report_text_print(report, is_alive, stdout,
+					   text_table_terminal_width(stdout));
+	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		status = -EIO;
+	return status ? log_failure("cannot print the report: %s", strerror(-status)) : 0;
+}
+
+static int report_profile(const struct profile *profile, const struct options *options,
+			  bool is_alive)
+{
+	const struct report_request request = make_request(options);
+	char error[ERROR_SIZE];
+	struct report report;
+	int status = report_fill(&report, profile, &request, error, sizeof(error));
+
+	if (status == -EINVAL)
+		return log_wrong_use("%s", error);
+	if (status)
+		return log_failure("%s", error);
+	note_rounding(options, &report);
+	status = print_report(&report, options, is_alive);
+	report_fini(&report);
+	return status;
+}
+
+static int report_run(const struct options *options, char **arguments)
+{
+	const struct profile_options profile_options = {
+		.sysroot = *options->sysroot ? options->sysroot : NULL,
+		.lines = options->lines,
+	};
+	struct snapshot *snapshot = NULL;
+	struct profile *profile = NULL;
+	struct target target;
+	int status = targets_open(options, *arguments, &target, &snapshot);
+
+	if (status)
+		return status;
+	if (profile_new(snapshot, &profile_options, &profile))
+		status = log_failure("out of memory");
+	else
+		status = report_profile(profile, options, target.alive);
+	profile_free(profile);
+	snapshot_free(snapshot);
+	return status;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.arguments = "[PID|COMMAND|FILE]",
+	.summary = "show where the heap of a process is",
+	.details =
+		"Without an argument it takes the newest process. The process goes on undisturbed; "
+		"one that has ended, or was killed, is reported just as well.\n\n"
+		"Four views: `inuse` is what is allocated and not freed, `alloc` all that was ever "
+		"allocated, `peak` what was in use when the heap was largest, and `temporary` what "
+		"was freed within --young of its allocation. `flat` is what a function allocated "
+		"itself, `cumulative` what it and all it called did; a recursive function counts "
+		"once per stack. `name <- caller` names the callers that more than half of the "
+		"flat "
+		"bytes came through.\n\n"
+		"Numbers are estimates unless every allocation was recorded: `+/-` is half the "
+		"95 % confidence interval. When that is wider than 60 % of the number, the number "
+		"of "
+		"samples stands in its place and the amount has a `~`.",
+	.examples = "heaptide report\n"
+		    "heaptide report 4711 --view inuse --by stack --top 5\n"
+		    "heaptide report redis-server --by lifetime --focus 'sds.*'\n"
+		    "heaptide report 4711 --format json | jq '.tables[0].rows[0]'\n",
+	.minimum_arguments = 0,
+	.maximum_arguments = 1,
+	.run = report_run,
+};
