@@ -1,9 +1,9 @@
 /*
  * Each operator is one jump through a pointer, to one of three functions:
- *  - the next object's operator, when that allocates with malloc (libstdc++,
- *    libc++): what it allocates is counted there;
- *  - a counting one, when the next operator is the real allocator's own
- *    (jemalloc, tcmalloc, mimalloc), which does not pass through malloc;
+ *  - the next object's operator, when that calls malloc or its like (libstdc++'s
+ *    do, and jemalloc's for aligned blocks): what it takes is counted there;
+ *  - a counting one, when the next operator does not pass through our hooks (most
+ *    of jemalloc's, tcmalloc's and mimalloc's);
  *  - one that calls malloc, as long as the program's start brought no operator
  *    along: a C++ library opened later with dlopen() is bound to ours all the
  *    same, and its runtime is needed only to throw.
@@ -28,6 +28,8 @@
 
 typedef void *operator_new(size_t size, uintptr_t second, uintptr_t third);
 typedef void operator_delete(void *block, uintptr_t second, uintptr_t third);
+
+enum { PROBE_ALIGNMENT = 64 };
 
 /* ---- operators by malloc --------------------------------------------- */
 
@@ -155,22 +157,44 @@ static struct {
 #undef OPERATOR_NEW
 #undef OPERATOR_DELETE
 
-void cxx_hooks_resolve(void)
+/* Whether this operator calls an allocating hook: tries, and looks whether the
+ * clock moves. No operator looks at its nothrow argument. */
+static bool reaches_a_hook(operator_new *take, operator_delete *give_back)
 {
-	const void *allocator = real_malloc_object((void *)real_malloc.malloc);
+	const uint64_t before = thread_state.countdown = UINT64_MAX / 2;
+	void *block = take(1, PROBE_ALIGNMENT, 0);
+	const bool has_moved = thread_state.countdown != before;
 
-	/* A C program has none of them: look once, not twenty times. */
-	if (!real_malloc_find("_Znwm"))
-		return;
-#define RESOLVE(symbol)                                                                           \
-	void *symbol##_found = real_malloc_find(#symbol);                                         \
-                                                                                                  \
-	next.symbol = (__typeof(next.symbol))symbol##_found;                                      \
-	if (symbol##_found)                                                                       \
-		entry.symbol = real_malloc_object(symbol##_found) == allocator ? symbol##_counted \
-									       : next.symbol;
-#define OPERATOR_NEW(symbol, alignment) RESOLVE(symbol)
-#define OPERATOR_DELETE(symbol) RESOLVE(symbol)
+	if (give_back)
+		give_back(block, PROBE_ALIGNMENT, 0);
+	return has_moved;
+}
+
+void cxx_hooks_resolve(bool is_counting)
+{
+	const uintptr_t second = PROBE_ALIGNMENT;
+
+#define OPERATOR_NEW(symbol, alignment) next.symbol = (operator_new *)real_malloc_find(#symbol);
+#define OPERATOR_DELETE(symbol) next.symbol = (operator_delete *)real_malloc_find(#symbol);
+	OPERATOR_NEW(_Znwm, 0)
+	if (!next._Znwm)
+		return; /* a C program has none: look once, not twenty times */
+#include "interpose/cxx_operators.def"
+#undef OPERATOR_NEW
+#undef OPERATOR_DELETE
+
+	is_counting = is_counting && !reaches_a_hook(next._Znwm, next._ZdlPv);
+#define OPERATOR_NEW(symbol, alignment)                                                         \
+	if (next.symbol)                                                                        \
+		entry.symbol =                                                                  \
+			is_counting && !reaches_a_hook(next.symbol,                             \
+						       (alignment) ? next._ZdlPvSt11align_val_t \
+								   : next._ZdlPv)               \
+				? symbol##_counted                                              \
+				: next.symbol;
+#define OPERATOR_DELETE(symbol) \
+	if (next.symbol)        \
+		entry.symbol = is_counting ? symbol##_counted : next.symbol;
 #include "interpose/cxx_operators.def"
 #undef OPERATOR_NEW
 #undef OPERATOR_DELETE

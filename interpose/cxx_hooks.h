@@ -6,7 +6,10 @@
 #ifndef INTERPOSE_CXX_HOOKS_H
 #define INTERPOSE_CXX_HOOKS_H
 
-/* Looks up the next objects' operators; after real_malloc_resolve(). */
-void cxx_hooks_resolve(void);
+#include <stdbool.h>
+
+/* Looks up the next objects' operators, after real_malloc_resolve(). `is_counting`:
+ * those that do not call malloc are to be counted. Moves the thread's countdown. */
+void cxx_hooks_resolve(bool is_counting);
 
 #endif

@@ -58,15 +58,13 @@ static const char *object_path(const void *function)
 	return executable;
 }
 
-static void start_sampler(void)
+static void start_sampler(bool is_seeing)
 {
 	struct settings settings;
+	void *allocator = is_seeing ? (void *)real_malloc.malloc : (void *)malloc;
 
 	environment_read(&settings);
-	if (is_in_the_way())
-		sampler_init(&settings, object_path((void *)real_malloc.malloc), 0);
-	else
-		sampler_init(&settings, object_path((void *)malloc), SEGMENT_NOTICE_OWN_MALLOC);
+	sampler_init(&settings, object_path(allocator), is_seeing ? 0 : SEGMENT_NOTICE_OWN_MALLOC);
 }
 
 static void start(void)
@@ -79,10 +77,11 @@ static void start(void)
 	const bool is_privileged = getauxval(AT_SECURE) != 0;
 
 	real_malloc_resolve();
-	cxx_hooks_resolve();
+	const bool is_seeing = is_in_the_way();
+	cxx_hooks_resolve(is_seeing && !is_privileged);
 	real_malloc_forget_errors();
 	if (!is_privileged)
-		start_sampler();
+		start_sampler(is_seeing);
 	/* The next allocation of this thread begins with the sampler. */
 	thread_state.countdown = 0;
 	errno = saved_errno;

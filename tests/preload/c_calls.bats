@@ -8,6 +8,7 @@ load preload
 
 @test "each call is counted once, and so is its free" {
 	holds c_calls each_call_is_counted_once
+	holds c_calls pvalloc_is_counted_once
 }
 
 @test "a loop is counted to the last block" {
@@ -29,6 +30,7 @@ load preload
 
 @test "what overflows is not counted" {
 	holds c_calls what_overflows_is_not_counted
+	holds c_calls what_overflows_sets_errno
 }
 
 @test "what fails is not counted" {

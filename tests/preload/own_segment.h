@@ -10,12 +10,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* C++ has other atomics than C; for one word that is read, volatile is enough. */
+#ifdef __cplusplus
+#include <atomic>
+#define _STDATOMIC_H
+#define __CLANG_STDATOMIC_H
+#define _Atomic volatile
+#define _Static_assert static_assert
+#endif
 
 #include "sampler/segment_layout.h"
 
