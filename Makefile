@@ -182,13 +182,10 @@ check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
 	@echo "building with AddressSanitizer and UndefinedBehaviorSanitizer"
 	@$(MAKE) -s -j$(JOBS) CC=clang SANITIZE=address,undefined all unit
 	@echo "testing"
-	@HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh tests/lint/*.bats) \
-		$(bats_tests) $(foreach b,build build-clang build-clang-address-undefined,\
-		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c)))
-
-SECONDS ?= 60
-fuzz: ## fuzz the reader of segments for SECONDS=60
-	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/fuzz/run.sh $(SECONDS)
+	@HEAPTIDE_BUILD=$(CURDIR)/build tests/run_tests $(wildcard tests/fuzz/run.sh) \
+		$(foreach b,build-clang-address-undefined build-clang build,\
+		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c))) \
+		$(bats_tests) $(wildcard tests/lint/*.bats)
 
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
