@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-extern const struct command command_report, command_ctl, command_clean, command_help;
+extern const struct command command_export, command_report, command_ctl, command_clean, command_help;
 
 const struct command *const command_list[] = {
+	&command_export,
 	&command_report,
 	&command_ctl,
 	&command_clean,
