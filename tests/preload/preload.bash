@@ -17,6 +17,7 @@ unchanged() {
 
 	run env ${behind:+LD_PRELOAD="$behind"} "$@"
 	expected_status=$status expected_output=$output
+	[ "$status" -ne 127 ]
 	run env HEAPTIDE_INTERVAL="${interval:-1}" LD_PRELOAD="$library${behind:+ $behind}" "$@"
 	diff <(echo "$expected_output") <(echo "$output")
 	expect_status "$expected_status"
