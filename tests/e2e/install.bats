@@ -5,8 +5,12 @@
 
 load ../test_helper
 
+# Builds nothing (-o): other tests are using what is built.
 install_into() {
-	run make -s -C "$repository" B="$HEAPTIDE_BUILD" install DESTDIR="$1" PREFIX=/usr
+	local build=${HEAPTIDE_BUILD#"$repository"/}
+
+	run make -s -C "$repository" -o "$build/heaptide" -o "$build/libheaptide.so" \
+		B="$build" DESTDIR="$1" PREFIX=/usr install
 	expect_status 0
 }
 

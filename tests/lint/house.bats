@@ -60,6 +60,13 @@ sources() {
 	[ -z "$output" ]
 }
 
+@test "shellcheck has no warning for the scripts" {
+	command -v shellcheck >/dev/null || skip "shellcheck is not installed"
+	# Variables that another file or bats itself uses; a failing cd fails a test anyway.
+	find .ci bench docs tests -name '*.sh' -o -name '*.bash' -o -name '*.bats' -o -path '.ci/*' -o -path bench/all |
+		grep -v '\.c$' | xargs shellcheck -s bash -S warning -e SC2034,SC2154,SC2164
+}
+
 @test "docs/options.md is what the option table says" {
 	diff -u docs/options.md <("${HEAPTIDE_BUILD:-build}/heaptide" help --format markdown)
 }
