@@ -7,16 +7,27 @@
 
 #include <string.h>
 
-extern const struct command command_export, command_report, command_ctl, command_clean, command_help;
+/* One a line. */
+extern const struct command command_run;
+extern const struct command command_ps;
+extern const struct command command_report;
+extern const struct command command_export;
+extern const struct command command_ctl;
+extern const struct command command_clean;
+extern const struct command command_help;
 
+/* clang-format off */
 const struct command *const command_list[] = {
-	&command_export,
+	&command_run,
+	&command_ps,
 	&command_report,
+	&command_export,
 	&command_ctl,
 	&command_clean,
 	&command_help,
 	NULL,
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,8 @@ static int store_value(const struct option_row *row, const char *text, struct op
 			*(unsigned *)(void *)field = bits;
 		return error;
 	case OPTION_KIND_TEXT:
+		if (row->maximum != 0 && strlen(text) > row->maximum)
+			return -ERANGE;
 		*(const char **)(void *)field = text;
 		return 0;
 	case OPTION_KIND_FLAG:
@@ -229,6 +232,13 @@ static void describe_values(const struct option_row *row, char *text, size_t siz
 		snprintf(text, size, "words of %s, separated by commas", row->metavar);
 		break;
 	case OPTION_KIND_TEXT:
+		if (row->maximum != 0) {
+			snprintf(text, size, "a %s of at most %" PRIu64 " bytes", row->metavar,
+				 row->maximum);
+			break;
+		}
+		snprintf(text, size, "a %s", row->metavar);
+		break;
 	case OPTION_KIND_FLAG:
 		snprintf(text, size, "%s", row->metavar);
 		break;
@@ -412,4 +422,42 @@ int options_parse(const struct command *command, char **argv, struct options *op
 	}
 	argv[count] = NULL;
 	return check_argument_count(command, count);
+}
+
+/* Writes the value as options take it. */
+static void format_value(const struct option_row *row, const struct options *options, char *text,
+			 size_t size)
+{
+	const void *const field = (const char *)options + row->offset;
+	const char *word = row->metavar;
+
+	if (row->kind == OPTION_KIND_TEXT) {
+		snprintf(text, size, "%s", *(const char *const *)field);
+	} else if (row->kind == OPTION_KIND_CHOICE) {
+		for (unsigned i = *(const unsigned *)field; i > 0; i--)
+			word = strchr(word, '|') + 1;
+		snprintf(text, size, "%.*s", (int)strcspn(word, "|"), word);
+	} else if (*(const uint64_t *)field == 0 && strcmp(row->initial, "auto") == 0) {
+		snprintf(text, size, "auto");
+	} else {
+		snprintf(text, size, "%" PRIu64, *(const uint64_t *)field);
+	}
+}
+
+void options_export(const struct options *options)
+{
+	char name[OPTIONS_VARIABLE_SIZE], value[PATH_MAX];
+
+	for (const struct option_row *row = options_table; row < options_table + OPTION_TOTAL;
+	     row++) {
+		if (!row->is_setting)
+			continue;
+		options_variable(row, name);
+		if (options->given[row - options_table]) {
+			format_value(row, options, value, sizeof(value));
+			setenv(name, value, 1);
+		} else {
+			unsetenv(name);
+		}
+	}
 }

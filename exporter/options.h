@@ -76,6 +76,10 @@ int options_parse(const struct command *command, char **argv, struct options *op
 
 #define OPTIONS_HELP (-1)
 
+/* Puts the settings that were given into the environment, in the plain form that
+ * the library reads, and removes the others from it. */
+void options_export(const struct options *options);
+
 /* True when the command takes the option. */
 bool options_row_is_for(const struct option_row *row, const char *command);
 

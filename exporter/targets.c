@@ -272,7 +272,7 @@ int targets_list(const struct options *options, struct target **targets, size_t 
 		return status;
 	directory = opendir(path);
 	if (!directory) {
-		if (errno == ENOENT && !*options->dir)
+		if (errno == ENOENT)
 			return 0;
 		return log_failure("cannot read %s: %s", path, strerror(errno));
 	}

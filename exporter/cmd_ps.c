@@ -1,0 +1,177 @@
+/*
+ * heaptide ps: the profiled processes, alive and dead.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exporter/amount_text.h"
+#include "exporter/command.h"
+#include "exporter/json.h"
+#include "exporter/targets.h"
+#include "exporter/text_table.h"
+#include "exporter/units.h"
+#include "leakcheck/amount.h"
+#include "leakcheck/coverage.h"
+#include "sampler/snapshot.h"
+
+enum ps_format { PS_TEXT, PS_JSON };
+
+static const char *state_name(const struct target *target, const struct snapshot *snapshot)
+{
+	if (!target->alive)
+		return "dead";
+	return snapshot->active ? "live" : "off";
+}
+
+/* Bytes allocated per second, over the time that was sampled. */
+static double allocation_rate(const struct target *target, const struct snapshot *snapshot)
+{
+	const uint64_t end =
+		target->alive ? snapshot->taken_monotonic_ns : snapshot->last_sample_monotonic_ns;
+	const uint64_t off = target->alive ? coverage_off_ns(snapshot) : snapshot->off_total_ns;
+	const uint64_t begin = snapshot->start_monotonic_ns;
+
+	if (end <= begin || end - begin <= off)
+		return 0;
+	return (double)snapshot->allocated.bytes * 1e9 / (double)(end - begin - off);
+}
+
+static uint64_t own_memory(const struct snapshot *snapshot)
+{
+	return snapshot->used_bytes + snapshot->counters[SEGMENT_COUNTER_private_bytes];
+}
+
+static void add_row(struct text_table *table, const struct target *target,
+		    const struct snapshot *snapshot)
+{
+	text_table_add(table, "%u", snapshot->pid);
+	text_table_add(table, "%s", snapshot->command);
+	text_table_add(table, "%s", state_name(target, snapshot));
+	text_table_add(table, "%s", amount_text_bytes(&snapshot->live).text);
+	text_table_add(table, "%s", amount_text_bytes(&snapshot->peak).text);
+	text_table_add(table, "%s/s",
+		       units_format_bytes((uint64_t)allocation_rate(target, snapshot)).text);
+	text_table_add(table, "%s",
+		       units_format_count(snapshot->counters[SEGMENT_COUNTER_samples]).text);
+	text_table_add(table, "%s", units_format_count(coverage_dropped_samples(snapshot)).text);
+	text_table_add(table, "%s", units_format_setting(snapshot->interval).text);
+	text_table_add(table, "%s",
+		       units_format_duration(snapshot->counters[SEGMENT_COUNTER_own_cpu_ns]).text);
+	text_table_add(table, "%s", units_format_bytes(own_memory(snapshot)).text);
+}
+
+static void write_object(struct json *json, const struct target *target,
+			 const struct snapshot *snapshot)
+{
+	const uint64_t *const counters = snapshot->counters;
+
+	json_open_object(json, NULL);
+	json_unsigned(json, "pid", snapshot->pid);
+	json_string(json, "command", snapshot->command);
+	json_string(json, "segment", target->path);
+	json_string(json, "state", state_name(target, snapshot));
+	json_bool(json, "alive", target->alive);
+	json_unsigned(json, "heap_bytes", snapshot->live.bytes);
+	json_number(json, "heap_error_bytes", amount_bytes_error(&snapshot->live));
+	json_unsigned(json, "peak_bytes", snapshot->peak.bytes);
+	json_unsigned(json, "allocated_bytes", snapshot->allocated.bytes);
+	json_number(json, "rate_bytes_per_second", allocation_rate(target, snapshot));
+	json_unsigned(json, "samples", counters[SEGMENT_COUNTER_samples]);
+	json_unsigned(json, "drops", coverage_dropped_samples(snapshot));
+	json_unsigned(json, "interval_bytes", snapshot->interval);
+	json_unsigned(json, "own_cpu_ns", counters[SEGMENT_COUNTER_own_cpu_ns]);
+	json_unsigned(json, "own_memory_bytes", own_memory(snapshot));
+	json_close_object(json);
+}
+
+/* Calls show() for each readable segment; what cannot be read is said. */
+static int visit_targets(const struct options *options,
+			 void (*show)(void *context, const struct target *target,
+				      const struct snapshot *snapshot),
+			 void *context)
+{
+	char error[SNAPSHOT_ERROR_SIZE];
+	struct target *targets;
+	size_t count;
+	int status = targets_list(options, &targets, &count);
+
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		struct snapshot *snapshot;
+
+		if (snapshot_take(targets[i].path, &snapshot, error) != 0) {
+			log_note("%s", error);
+			continue;
+		}
+		show(context, &targets[i], snapshot);
+		snapshot_free(snapshot);
+	}
+	free(targets);
+	return status;
+}
+
+static void show_row(void *context, const struct target *target, const struct snapshot *snapshot)
+{
+	add_row(context, target, snapshot);
+}
+
+static void show_object(void *context, const struct target *target, const struct snapshot *snapshot)
+{
+	write_object(context, target, snapshot);
+}
+
+static int print_text(const struct options *options)
+{
+	static const struct text_column columns[] = {
+		{"PID", true},	    {"COMMAND", false}, {"STATE", false},     {"HEAP", true},
+		{"PEAK", true},	    {"RATE", true},	{"SAMPLES", true},    {"DROPS", true},
+		{"INTERVAL", true}, {"OWN CPU", true},	{"OWN MEMORY", true},
+	};
+	struct text_table table;
+	int status;
+
+	text_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	status = visit_targets(options, show_row, &table);
+	if (status == 0 && table.cell_count == 0)
+		log_note("nothing has been profiled yet; start with: heaptide run -- PROGRAM");
+	else if (status == 0 && text_table_print(&table, stdout, 0, 0) != 0)
+		status = log_failure("out of memory");
+	text_table_fini(&table);
+	return status;
+}
+
+static int print_json(const struct options *options)
+{
+	struct json json;
+	int status;
+
+	json_init(&json, stdout);
+	json_open_array(&json, NULL);
+	status = visit_targets(options, show_object, &json);
+	json_close_array(&json);
+	return status;
+}
+
+static int ps_run(const struct options *options, char **arguments)
+{
+	(void)arguments;
+	if (options->ps_format == PS_JSON)
+		return print_json(options);
+	return print_text(options);
+}
+
+const struct command command_ps = {
+	.name = "ps",
+	.arguments = "",
+	.summary = "show profiled processes, alive and dead",
+	.details =
+		"HEAP is what is live now or was at the end, PEAK the most there was, RATE what "
+		"was allocated per second. DROPS are samples that could not be recorded. OWN CPU "
+		"and OWN MEMORY are what the profiler costs. A dead process stays until "
+		"`heaptide clean`.",
+	.examples = "heaptide ps\n"
+		    "heaptide ps --format json\n",
+	.run = ps_run,
+};
