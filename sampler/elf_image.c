@@ -111,16 +111,20 @@ static void read_build_id(const struct headers *headers, uintptr_t load_bias,
 	}
 }
 
+/* Linkers may put the PLT, the code and what is called at the end into
+ * executable segments of their own; the code is the largest. */
 static void read_text(const struct headers *headers, uintptr_t load_bias, struct elf_image *image)
 {
+	uint64_t largest = 0;
+
 	for (size_t i = 0; i < headers->count; i++) {
 		const ElfW(Phdr) *phdr = &headers->first[i];
 
-		if (phdr->p_type == PT_LOAD && (phdr->p_flags & PF_X)) {
+		if (phdr->p_type == PT_LOAD && (phdr->p_flags & PF_X) && phdr->p_memsz > largest) {
+			largest = phdr->p_memsz;
 			image->text_start = load_bias + phdr->p_vaddr;
 			image->text_end = image->text_start + phdr->p_memsz;
 			image->text_offset = phdr->p_offset;
-			return;
 		}
 	}
 }
@@ -153,4 +157,24 @@ bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
 		return true;
 	}
 	return false;
+}
+
+bool elf_image_find_executable(uintptr_t load_bias, uintptr_t *start, uintptr_t *end)
+{
+	const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	const size_t count = phdr ? getauxval(AT_PHNUM) : 0;
+
+	*start = UINTPTR_MAX;
+	*end = 0;
+	for (size_t i = 0; i < count; i++) {
+		const uintptr_t segment = load_bias + phdr[i].p_vaddr;
+
+		if (phdr[i].p_type != PT_LOAD)
+			continue;
+		if (segment < *start)
+			*start = segment;
+		if (segment + phdr[i].p_memsz > *end)
+			*end = segment + phdr[i].p_memsz;
+	}
+	return (uintptr_t)phdr >= *start && (uintptr_t)phdr < *end;
 }

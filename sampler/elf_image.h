@@ -15,7 +15,7 @@
 #define ELF_IMAGE_BUILD_ID_MAX 32
 
 struct elf_image {
-	uintptr_t text_start, text_end; /* first executable segment, at run time */
+	uintptr_t text_start, text_end; /* largest executable segment, at run time */
 	uint64_t text_offset;		/* its file offset */
 	uint8_t build_id[ELF_IMAGE_BUILD_ID_MAX];
 	uint32_t build_id_size; /* 0: none */
@@ -33,5 +33,9 @@ void elf_image_read(uintptr_t start, uintptr_t end, uintptr_t load_bias, struct 
 bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
 			    uintptr_t address, const uint8_t **segment_start,
 			    const uint8_t **segment_end);
+
+/* The range of the program's executable from its first segment to its last;
+ * false when it does not have this load bias, so is another object. */
+bool elf_image_find_executable(uintptr_t load_bias, uintptr_t *start, uintptr_t *end);
 
 #endif

@@ -402,6 +402,22 @@ static bool matches(const struct known_module *known, const struct dl_find_objec
 	       atomic_load(&known->state) == MODULE_LOADED;
 }
 
+/* As _dl_find_object(); but of an executable with gaps between its segments,
+ * that gives only the one that holds `ip`, and this gives all of it. */
+static bool find_object(uintptr_t ip, struct dl_find_object *object)
+{
+	uintptr_t start, end;
+
+	if (_dl_find_object((void *)ip, object) != 0)
+		return false;
+	if (elf_image_find_executable(object->dlfo_link_map->l_addr, &start, &end) &&
+	    ip >= start && ip < end) {
+		object->dlfo_map_start = (void *)start;
+		object->dlfo_map_end = (void *)end;
+	}
+	return true;
+}
+
 static struct known_module *look_up(uintptr_t ip)
 {
 	_Atomic(struct known_module *) *at_hand = &recent[(ip >> PAGE_SHIFT) % RECENT_PAGES];
@@ -411,7 +427,7 @@ static struct known_module *look_up(uintptr_t ip)
 	if (known && contains(known, ip) &&
 	    atomic_load_explicit(&known->state, memory_order_acquire) == MODULE_LOADED)
 		return known;
-	if (_dl_find_object((void *)ip, &object) != 0)
+	if (!find_object(ip, &object))
 		return NULL;
 	const struct loading *loading = find_loading(object.dlfo_link_map);
 	known = loading ? atomic_load(&loading->module) : NULL;
