@@ -35,7 +35,8 @@ profile_redis() {
 		fi
 		sleep 0.05
 	done
-	redis-benchmark -s "$socket" -q -n 200000 -r 200000 -d 300 -t set,lpush,hset
+	redis-benchmark -s "$socket" -q -n 200000 -r 200000 -d 300 -t set,lpush,hset |
+		tr '\r' '\n' | grep 'requests per second'
 	redis-cli -s "$socket" shutdown nosave
 	wait $profiled
 	profiled=
