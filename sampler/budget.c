@@ -133,9 +133,9 @@ static void relieve_stack_table(uint64_t interval)
 void budget_check(void)
 {
 	const unsigned stage = atomic_load_explicit(&stack_stage, memory_order_relaxed);
-	const bool live = live_table_percent_full() >= LIVE_PERCENT;
+	const bool live = live_table_is_fuller_than(LIVE_PERCENT);
 	const bool stacks = stage < STACK_STAGES &&
-			    stack_table_percent_full() >= stack_stages[stage].percent;
+			    stack_table_is_fuller_than(stack_stages[stage].percent);
 	const uint64_t interval = process_interval();
 
 	if (__builtin_expect(!live && !stacks, 1) || interval == 0 ||

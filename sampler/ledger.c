@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "sampler/lock.h"
+#include "sampler/private_memory.h"
 #include "sampler/segment_writer.h"
 #include "sampler/stack_table.h"
 
@@ -33,12 +34,20 @@ static struct {
 	uint64_t peak_bytes;
 	uint64_t peak_epoch;
 	struct segment_histogram_node *nodes;
+	/* By stack and kind: index + 1 of the node that was used last. */
+	uint32_t (*recent)[SEGMENT_HISTOGRAM_KINDS];
+	size_t recent_bytes;
 } books;
 
-void ledger_new_segment(void)
+bool ledger_new_segment(void)
 {
+	if (books.recent)
+		private_memory_unmap(books.recent, books.recent_bytes);
 	memset(&books, 0, sizeof(books));
 	books.nodes = segment_writer_region(SEGMENT_HISTOGRAMS);
+	books.recent_bytes = segment_writer_capacity(SEGMENT_STACKS) * sizeof(*books.recent);
+	books.recent = private_memory_map(books.recent_bytes);
+	return books.recent != NULL;
 }
 
 bool ledger_open(bool wait)
@@ -102,9 +111,12 @@ static void amount_subtract(struct segment_amount *amount, struct sample_weight 
 
 /* Readers that copy the record meanwhile see an odd sequence and copy again;
  * pairs with the copying in snapshot.c. */
-static struct segment_stack *begin_change(uint32_t index)
+static struct segment_stack *begin_change(uint32_t *index)
 {
-	struct segment_stack *stack = stack_table_record(index);
+	/* It was kept in the segment, where others may have written. */
+	if (*index >= segment_writer_claimed(SEGMENT_STACKS))
+		*index = SEGMENT_OVERFLOW_STACK;
+	struct segment_stack *stack = stack_table_record(*index);
 
 	atomic_store_explicit(&stack->sequence, stack->sequence | 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
@@ -160,44 +172,46 @@ static unsigned lifetime_bucket(uint64_t ns)
 	return size_bucket((uint64_t)((wide)ns * LIFETIME_SCALE >> 64));
 }
 
-/* The stack's node of that kind and bucket, made when there is none yet. Chains
- * are short: a stack's sizes and lifetimes lie in a few buckets. */
-static struct segment_histogram_node *histogram_node(struct segment_stack *stack,
-						     enum segment_histogram_kind kind,
-						     unsigned bucket)
+/* The stack's node of that kind and bucket, made when there is none yet: index
+ * + 1, or 0 when there is no space. A stack's sizes and lifetimes lie in a few
+ * buckets, so the chain is short. */
+static uint32_t find_node(struct segment_stack *stack, enum segment_histogram_kind kind,
+			  unsigned bucket)
 {
 	const uint64_t claimed = segment_writer_claimed(SEGMENT_HISTOGRAMS);
-	uint32_t index = atomic_load_explicit(&stack->histogram, memory_order_relaxed);
+	const uint32_t first = atomic_load_explicit(&stack->histogram, memory_order_relaxed);
+	uint32_t index = first;
 
 	for (int n = 0; index < claimed && n < 2 * SEGMENT_HISTOGRAM_BUCKETS; n++) {
-		struct segment_histogram_node *node = &books.nodes[index];
-
-		if (node->kind == kind && node->bucket == bucket)
-			return node;
-		index = atomic_load_explicit(&node->next, memory_order_relaxed);
+		if (books.nodes[index].kind == kind && books.nodes[index].bucket == bucket)
+			return index + 1;
+		index = atomic_load_explicit(&books.nodes[index].next, memory_order_relaxed);
 	}
 	const uint64_t fresh = segment_writer_claim(SEGMENT_HISTOGRAMS, 1);
 	if (fresh == UINT64_MAX)
-		return NULL;
-	struct segment_histogram_node *node = &books.nodes[fresh];
-
-	node->kind = kind;
-	node->bucket = bucket;
-	atomic_init(&node->next, atomic_load_explicit(&stack->histogram, memory_order_relaxed));
+		return 0;
+	books.nodes[fresh].kind = kind;
+	books.nodes[fresh].bucket = bucket;
+	atomic_init(&books.nodes[fresh].next, first);
 	/* Pairs with the reader's acquire in snapshot.c. */
 	atomic_store_explicit(&stack->histogram, fresh, memory_order_release);
-	return node;
+	return fresh + 1;
 }
 
-static void histogram_add(struct segment_stack *stack, enum segment_histogram_kind kind,
-			  unsigned bucket, struct sample_weight weight)
+static void histogram_add(uint32_t index, struct segment_stack *stack,
+			  enum segment_histogram_kind kind, unsigned bucket,
+			  struct sample_weight weight)
 {
-	struct segment_histogram_node *node = histogram_node(stack, kind, bucket);
+	uint32_t *recent = &books.recent[index][kind];
 
-	if (!node) {
+	if (*recent == 0 || books.nodes[*recent - 1].bucket != bucket)
+		*recent = find_node(stack, kind, bucket);
+	if (*recent == 0) {
 		COUNT(dropped_histogram);
 		return;
 	}
+	struct segment_histogram_node *node = &books.nodes[*recent - 1];
+
 	node->samples++;
 	node->bytes += weight.bytes;
 	node->objects += weight.objects;
@@ -205,37 +219,46 @@ static void histogram_add(struct segment_stack *stack, enum segment_histogram_ki
 
 /* ---- entries --------------------------------------------------------- */
 
+/* A counter that only the ledger moves needs no locked instruction. */
+static void count_in_books(enum segment_counter_id counter)
+{
+	_Atomic uint64_t *word = &segment_writer_header()->counters[counter];
+
+	atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
 void ledger_add(uint32_t index, uint64_t size, struct sample_weight weight, uint64_t now_ns)
 {
-	struct segment_stack *stack = begin_change(index);
+	struct segment_stack *stack = begin_change(&index);
 
 	amount_add(&stack->allocated, weight);
 	amount_add(&stack->live, weight);
 	end_change(stack);
-	histogram_add(stack, SEGMENT_HISTOGRAM_SIZE, size_bucket(size), weight);
+	histogram_add(index, stack, SEGMENT_HISTOGRAM_SIZE, size_bucket(size), weight);
 	books.live_bytes += weight.bytes;
 	books.live_objects += weight.objects;
 	publish_total(now_ns);
-	COUNT(samples);
+	count_in_books(SEGMENT_COUNTER_samples);
 }
 
 void ledger_free(uint32_t index, struct sample_weight weight, uint64_t lifetime_ns)
 {
-	struct segment_stack *stack = begin_change(index);
+	struct segment_stack *stack = begin_change(&index);
 
 	amount_subtract(&stack->live, weight);
 	end_change(stack);
-	histogram_add(stack, SEGMENT_HISTOGRAM_LIFETIME, lifetime_bucket(lifetime_ns), weight);
+	histogram_add(index, stack, SEGMENT_HISTOGRAM_LIFETIME, lifetime_bucket(lifetime_ns), weight);
 	books.live_bytes -= weight.bytes;
 	books.live_objects -= weight.objects;
 	publish_total(0);
-	COUNT(frees);
+	count_in_books(SEGMENT_COUNTER_frees);
 }
 
 void ledger_reweigh(uint32_t index, struct sample_weight before, struct sample_weight after,
 		    uint64_t now_ns)
 {
-	struct segment_stack *stack = begin_change(index);
+	struct segment_stack *stack = begin_change(&index);
 
 	amount_subtract(&stack->live, before);
 	if (after.objects)

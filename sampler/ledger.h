@@ -15,8 +15,8 @@
 #include "sampler/sample_clock.h"
 #include "sampler/segment_layout.h"
 
-/* Starts the books of a new segment. Not thread-safe. */
-void ledger_new_segment(void);
+/* Starts the books of a new segment; false: no memory. Not thread-safe. */
+bool ledger_new_segment(void);
 
 /* Every other function is called between these two. ledger_open() is false when
  * the lock stayed taken, or, for a signal handler that must not wait (`wait`

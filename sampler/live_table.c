@@ -30,7 +30,7 @@ enum {
 struct shard {
 	struct lock lock;
 	uint32_t free;	      /* guarded by lock: first block of the free list */
-	uint32_t count;	      /* guarded by lock: blocks in chains */
+	_Atomic uint32_t count; /* written under lock: blocks in chains */
 	uint32_t chain_count; /* guarded by lock: FIRST_CHAINS <= it <= max_chains */
 	uint32_t *chains;
 } __attribute__((aligned(64)));
@@ -43,7 +43,6 @@ static struct {
 	struct segment_block *blocks;
 	void *index;
 	size_t index_bytes;
-	_Atomic uint64_t in_use;
 } table;
 
 bool live_table_new_segment(void)
@@ -178,6 +177,15 @@ static void read_block(uint32_t link, struct live_block *block)
 		block->weight.objects = SEGMENT_ONE_OBJECT;
 }
 
+/* Called with the lock held, so no locked instruction is needed. */
+static uint32_t change_count(struct shard *shard, int step)
+{
+	const uint32_t count = atomic_load_explicit(&shard->count, memory_order_relaxed) + step;
+
+	atomic_store_explicit(&shard->count, count, memory_order_relaxed);
+	return count;
+}
+
 /* Unlinks the block that *link names and frees its record. */
 static void drop_block(struct shard *shard, uint32_t *link)
 {
@@ -187,8 +195,7 @@ static void drop_block(struct shard *shard, uint32_t *link)
 	*link = table.next[block - 1];
 	table.next[block - 1] = shard->free;
 	shard->free = block;
-	shard->count--;
-	atomic_fetch_sub_explicit(&table.in_use, 1, memory_order_relaxed);
+	change_count(shard, -1);
 }
 
 enum live_table_result live_table_insert(const struct live_block *block, struct live_block *stale)
@@ -214,9 +221,7 @@ enum live_table_result live_table_insert(const struct live_block *block, struct 
 	write_block(fresh, block);
 	table.next[fresh - 1] = 0;
 	*link = fresh;
-	shard->count++;
-	atomic_fetch_add_explicit(&table.in_use, 1, memory_order_relaxed);
-	if (shard->count > shard->chain_count && shard->chain_count < table.max_chains)
+	if (change_count(shard, 1) > shard->chain_count && shard->chain_count < table.max_chains)
 		split_chain(shard);
 out:
 	lock_release(&shard->lock);
@@ -281,8 +286,15 @@ uint64_t live_table_reweigh(live_table_decide *decide, void *context)
 	return removed;
 }
 
-unsigned live_table_percent_full(void)
+bool live_table_is_fuller_than(unsigned percent)
 {
-	return 100 * atomic_load_explicit(&table.in_use, memory_order_relaxed) /
-	       segment_writer_capacity(SEGMENT_BLOCKS);
+	const uint64_t limit = percent * segment_writer_capacity(SEGMENT_BLOCKS);
+	uint64_t in_use = 0;
+
+	/* What was never claimed is not in use: usually that answers it. */
+	if (__builtin_expect(100 * segment_writer_claimed(SEGMENT_BLOCKS) <= limit, 1))
+		return false;
+	for (int i = 0; i < SHARDS; i++)
+		in_use += atomic_load_explicit(&table.shards[i].count, memory_order_relaxed);
+	return 100 * in_use > limit;
 }

@@ -52,7 +52,7 @@ typedef void live_table_decide(const struct live_block *block, struct sample_wei
 			       void *context);
 uint64_t live_table_reweigh(live_table_decide *decide, void *context);
 
-/* How many percent of the table's space is in use. */
-unsigned live_table_percent_full(void);
+/* Whether more than that part of the table's space is in use. */
+bool live_table_is_fuller_than(unsigned percent);
 
 #endif

@@ -163,9 +163,8 @@ static bool make_segment(void)
 
 	/* Thread 0 takes the threads that find no record. */
 	if (segment_writer_claim(SEGMENT_THREADS, 1) != SEGMENT_OVERFLOW_THREAD ||
-	    !stack_table_new_segment() || !live_table_new_segment())
+	    !stack_table_new_segment() || !live_table_new_segment() || !ledger_new_segment())
 		return false;
-	ledger_new_segment();
 	budget_new_segment();
 	module_table_new_segment();
 	header->allocator_name = segment_writer_string(process.allocator);

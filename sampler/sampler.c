@@ -32,6 +32,7 @@
 #include "sampler/process.h"
 #include "sampler/sample_clock.h"
 #include "sampler/stack_table.h"
+#include "sampler/stack_trail.h"
 
 /* A thread looks at least this often, in bytes allocated, whether the interval
  * was changed or sampling switched on. */
@@ -41,7 +42,7 @@
 #define TIME_ALL_FROM_INTERVAL 4096
 #define TIME_EVERY 64
 
-enum { SCRATCHES = 64, MAX_DEPTH = 512 };
+enum { SCRATCHES = 64 };
 
 /* The OpenTelemetry memory-profiling probes; a tracer raises the semaphore of
  * those it listens to. */
@@ -51,7 +52,10 @@ unsigned short otel_memory_free_semaphore __attribute__((section(".probes"), use
 /* Where stacks are captured: not on the program's stack, which may be tiny. */
 static struct scratch {
 	_Atomic uintptr_t taken; /* lock_self() of the user, or 0 */
-	uint64_t frames[MAX_DEPTH];
+	struct stack_trail trail;
+	uint32_t stack;		     /* index of the stack that the trail remembers, */
+	uint32_t process_generation; /* in the segment of this generation */
+	uint64_t frames[STACK_TRAIL_DEPTH];
 } scratches[SCRATCHES];
 
 /* ---- entering and leaving -------------------------------------------- */
@@ -203,23 +207,27 @@ static uint32_t thread_record(void)
 	return thread->thread_record = index;
 }
 
+/* Called with the ledger open, since threads may share the overflow record. */
 static void charge_thread(uint32_t index, struct sample_weight weight)
 {
 	struct segment_thread *record =
 		(struct segment_thread *)segment_writer_region(SEGMENT_THREADS) + index;
 
-	atomic_fetch_add_explicit(&record->bytes, weight.bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&record->objects, weight.objects, memory_order_relaxed);
-	atomic_fetch_add_explicit(&record->samples, 1, memory_order_relaxed);
+	atomic_store_explicit(&record->bytes, record->bytes + weight.bytes, memory_order_relaxed);
+	atomic_store_explicit(&record->objects, record->objects + weight.objects,
+			      memory_order_relaxed);
+	atomic_store_explicit(&record->samples, record->samples + 1, memory_order_relaxed);
 }
 
 static struct scratch *take_scratch(void)
 {
 	const uintptr_t self = lock_self();
+	/* The same one each time, if possible: it remembers the last stack. */
+	const uint32_t first = (uint32_t)(self * UINT64_C(0x9e3779b97f4a7c15) >> 58);
 
 	/* 64 slow paths at the same time on fewer cores: some end soon. */
 	for (uint32_t i = 0; i < 100 * SCRATCHES; i++) {
-		struct scratch *scratch = &scratches[(self / 64 + i) % SCRATCHES];
+		struct scratch *scratch = &scratches[(first + i) % SCRATCHES];
 		uintptr_t expected = 0;
 
 		if (atomic_compare_exchange_strong_explicit(&scratch->taken, &expected, self,
@@ -239,22 +247,37 @@ static void count_flags(uint16_t flags)
 		COUNT(incomplete_stacks);
 }
 
+/* The index of the stack that was captured there, or SEGMENT_OVERFLOW_STACK. */
+static uint32_t intern(struct scratch *scratch, unsigned depth, uint16_t flags)
+{
+	if (scratch->trail.is_repeated && scratch->stack != SEGMENT_OVERFLOW_STACK &&
+	    scratch->process_generation == process_generation())
+		return scratch->stack;
+	scratch->stack = stack_table_intern(&(struct stack_table_key){
+		.frames = scratch->frames,
+		.depth = depth,
+		.flags = flags,
+		.module_epoch = module_table_record(scratch->frames, depth),
+	});
+	scratch->process_generation = process_generation();
+	return scratch->stack;
+}
+
 /* The caller's stack as an index, or SEGMENT_OVERFLOW_STACK. */
 static uint32_t capture(const struct stack_start *caller)
 {
 	struct scratch *scratch = take_scratch();
-	struct stack_table_key key = {0};
+	uint16_t flags = 0;
 
 	if (!scratch) {
 		COUNT(overflow_stacks);
 		return SEGMENT_OVERFLOW_STACK;
 	}
-	key.frames = scratch->frames;
-	key.depth = stack_capture(caller, scratch->frames, process_depth(), &key.flags);
-	key.module_epoch = module_table_record(scratch->frames, key.depth);
-	const uint32_t stack = stack_table_intern(&key);
+	const unsigned depth = stack_capture_by_trail(caller, &scratch->trail, scratch->frames,
+						      process_depth(), &flags);
+	const uint32_t stack = intern(scratch, depth, flags);
 	atomic_store_explicit(&scratch->taken, 0, memory_order_release);
-	count_flags(key.flags);
+	count_flags(flags);
 	if (stack == SEGMENT_OVERFLOW_STACK)
 		COUNT(overflow_stacks);
 	return stack;
@@ -271,8 +294,8 @@ static void record(const struct live_block *block)
 		return;
 	}
 	ledger_add(block->stack, block->size, block->weight, block->birth_ns);
-	ledger_close();
 	charge_thread(block->thread, block->weight);
+	ledger_close();
 
 	/* The filter first: from now on a free of this address is looked up. */
 	free_filter_add(address);

@@ -184,6 +184,7 @@ struct segment_block {
 enum segment_histogram_kind {
 	SEGMENT_HISTOGRAM_SIZE,	    /* allocated blocks by size */
 	SEGMENT_HISTOGRAM_LIFETIME, /* freed blocks by lifetime */
+	SEGMENT_HISTOGRAM_KINDS
 };
 
 /*

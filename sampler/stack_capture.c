@@ -19,6 +19,7 @@
 #include "sampler/stack_arch.h"
 #include "sampler/stack_bounds.h"
 #include "sampler/stack_libunwind.h"
+#include "sampler/stack_trail.h"
 #include "sampler/unwind_table.h"
 
 #define COLD __attribute__((noinline, cold))
@@ -178,18 +179,25 @@ static COLD bool enter_module(struct walk *walk, uintptr_t code)
 	return true;
 }
 
-static unsigned walk_by_tables(const struct stack_start *start, uint64_t *frames,
-			       unsigned max_depth, uint16_t *flags)
+static unsigned walk_by_tables(const struct stack_start *start, struct stack_trail *trail,
+			       uint64_t *frames, unsigned max_depth, uint16_t *flags)
 {
 	struct walk walk = {.module_size = 0};
-	uintptr_t ip = start->ip, sp = start->sp, bp = start->bp;
-	unsigned depth = 0;
+	uintptr_t ip = start->ip, sp = start->sp, bp = start->bp, below = 0;
+	bool is_plain = false;
+	unsigned depth = 0, whole;
 
 	stack_bounds_find(&walk.bounds, sp);
-	frames[depth++] = ip;
 	for (;;) {
 		uint32_t rule = UNWIND_RULE_NONE;
 
+		frames[depth] = ip;
+		if (trail &&
+		    stack_trail_meets(trail, depth,
+				      (struct stack_step){ip, sp, bp, below, is_plain}) &&
+		    stack_trail_join(trail, &walk.bounds, depth, frames, &whole))
+			return whole;
+		depth++;
 		if (ip - 1 - walk.module_start < walk.module_size || enter_module(&walk, ip - 1))
 			rule = unwind_table_rule(walk.table,
 						 (uint32_t)(ip - 1 - walk.module_start));
@@ -204,11 +212,12 @@ static unsigned walk_by_tables(const struct stack_start *start, uint64_t *frames
 			ip = frame.ip;
 			sp = frame.sp;
 			bp = frame.bp;
+			is_plain = false;
 		} else {
 			const uintptr_t base = unwind_rule_kind(rule) == UNWIND_KIND_SP ? sp : bp;
 			const uintptr_t cfa = base + unwind_rule_cfa_offset(rule);
-			const uintptr_t below = unwind_rule_fp_below_cfa(rule);
 
+			below = unwind_rule_fp_below_cfa(rule);
 			if (cfa <= sp || cfa % WORD ||
 			    !stack_bounds_load(
 				    &walk.bounds,
@@ -219,6 +228,7 @@ static unsigned walk_by_tables(const struct stack_start *start, uint64_t *frames
 			}
 			ip = stack_arch_code_address(ip);
 			sp = cfa;
+			is_plain = true;
 		}
 		if (ip == 0)
 			return depth;
@@ -226,7 +236,6 @@ static unsigned walk_by_tables(const struct stack_start *start, uint64_t *frames
 			*flags |= SEGMENT_STACK_TRUNCATED;
 			return depth;
 		}
-		frames[depth++] = ip;
 	}
 }
 
@@ -268,6 +277,21 @@ unsigned stack_capture(const struct stack_start *start, uint64_t *frames, unsign
 	case SEGMENT_UNWIND_LIBUNWIND:
 		return stack_libunwind_walk(start, frames, max_depth, flags);
 	default:
-		return walk_by_tables(start, frames, max_depth, flags);
+		return walk_by_tables(start, NULL, frames, max_depth, flags);
 	}
+}
+
+unsigned stack_capture_by_trail(const struct stack_start *start, struct stack_trail *trail,
+				uint64_t *frames, unsigned max_depth, uint16_t *flags)
+{
+	if (walker != SEGMENT_UNWIND_TABLES || start->sp % WORD) {
+		trail->is_repeated = false;
+		return stack_capture(start, frames, max_depth, flags);
+	}
+	stack_trail_begin(trail, max_depth);
+	const unsigned depth = walk_by_tables(start, trail, frames, max_depth, flags);
+	/* A stack that was cut, or lost, has no end that could be joined. */
+	if (*flags == 0)
+		stack_trail_end(trail, depth);
+	return depth;
 }

@@ -55,6 +55,17 @@ bool stack_capture_init(enum segment_unwinder unwinder);
 unsigned stack_capture(const struct stack_start *start, uint64_t *frames, unsigned max_depth,
 		       uint16_t *flags);
 
+struct stack_trail;
+
+/*
+ * The same, but remembers the walk in *trail (zeroed at first) and ends where it
+ * meets the one before. `frames` must be the same memory each time a trail is
+ * used: when trail->is_repeated is true afterwards, it holds the stack already.
+ * max_depth is at most STACK_TRAIL_DEPTH.
+ */
+unsigned stack_capture_by_trail(const struct stack_start *start, struct stack_trail *trail,
+				uint64_t *frames, unsigned max_depth, uint16_t *flags);
+
 /* In a forked child, before anything else there is captured: forgets locks held
  * by threads that do not exist in the child. */
 void stack_capture_after_fork(void);

@@ -153,17 +153,15 @@ uint32_t stack_table_intern(const struct stack_table_key *key)
 
 struct segment_stack *stack_table_record(uint32_t stack)
 {
-	if (stack >= segment_writer_claimed(SEGMENT_STACKS))
-		stack = SEGMENT_OVERFLOW_STACK;
 	return &table.records[stack];
 }
 
-unsigned stack_table_percent_full(void)
+static bool is_fuller_than(enum segment_region_id region, unsigned percent)
 {
-	const uint64_t stacks = 100 * segment_writer_claimed(SEGMENT_STACKS) /
-				segment_writer_capacity(SEGMENT_STACKS);
-	const uint64_t frames = 100 * segment_writer_claimed(SEGMENT_FRAMES) /
-				segment_writer_capacity(SEGMENT_FRAMES);
+	return 100 * segment_writer_claimed(region) > percent * segment_writer_capacity(region);
+}
 
-	return stacks > frames ? stacks : frames;
+bool stack_table_is_fuller_than(unsigned percent)
+{
+	return is_fuller_than(SEGMENT_STACKS, percent) || is_fuller_than(SEGMENT_FRAMES, percent);
 }

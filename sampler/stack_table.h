@@ -32,10 +32,11 @@ struct stack_table_key {
  */
 uint32_t stack_table_intern(const struct stack_table_key *key);
 
-/* The record of a stack; any index gives some valid record. */
+/* The record of a stack that stack_table_intern() named. */
 struct segment_stack *stack_table_record(uint32_t stack);
 
-/* How full the table is, in percent: the fuller of its records and frames. */
-unsigned stack_table_percent_full(void);
+/* Whether more than that part of the table's records, or of the space for their
+ * frames, is in use. */
+bool stack_table_is_fuller_than(unsigned percent);
 
 #endif

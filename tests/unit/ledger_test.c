@@ -21,7 +21,7 @@ static void start(void)
 	settings = fixture_settings(1, 16 * MIB);
 	ck_assert_int_eq(segment_writer_open(&settings), 0);
 	ck_assert(stack_table_new_segment());
-	ledger_new_segment();
+	ck_assert(ledger_new_segment());
 	segment_writer_claim(SEGMENT_THREADS, 1);
 	segment_writer_header()->interval = settings.interval;
 	segment_writer_publish();
@@ -231,7 +231,21 @@ START_TEST(reweighing_changes_the_live_amount_alone)
 }
 END_TEST
 
-UNIT_MAIN(what_was_added_and_freed_leaves_no_trace,
+START_TEST(a_stack_index_that_others_have_overwritten_is_charged_to_the_overflow_stack)
+{
+	start();
+	add(UINT32_MAX, 64, 1);
+	free_it(123456, 64, 1, 1);
+	struct snapshot *snapshot = fixture_snapshot(&settings);
+
+	ck_assert_uint_eq(snapshot->stacks[SEGMENT_OVERFLOW_STACK].allocated.bytes, 64);
+	ck_assert_uint_eq(snapshot->live.bytes, 0);
+	snapshot_free(snapshot);
+	fixture_remove(&settings);
+}
+END_TEST
+
+UNIT_MAIN(a_stack_index_that_others_have_overwritten_is_charged_to_the_overflow_stack, what_was_added_and_freed_leaves_no_trace,
 	  the_variance_is_the_sum_of_squared_weights_times_one_minus_p,
 	  an_exact_block_has_no_variance, the_peak_is_what_each_stack_held_at_the_largest_total,
 	  sizes_and_lifetimes_fall_into_their_buckets, reweighing_changes_the_live_amount_alone)
