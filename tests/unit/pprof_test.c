@@ -12,85 +12,8 @@
 
 #include "exporter/string_table.h"
 #include "profile.pb-c.h"
+#include "tests/unit/small_profile.h"
 #include "tests/unit/unit.h"
-
-#define TIME_NS INT64_C(1767225600123456789)
-
-/* ---- a small profile ---- */
-
-static const uint64_t no_frames[1];
-
-static struct snapshot_stack stacks[] = {
-	{.frames = no_frames}, /* nothing was charged to the overflow stack */
-	{
-		.frames = no_frames,
-		.allocated = {1000, 10, 4, 100, 1},
-		.live = {300, 3, 1, 25, 1},
-		.peak = {500, 5, 2, 30, 1},
-	},
-	{
-		.frames = no_frames,
-		.allocated = {UINT64_MAX, 1, 1, 0, 0},
-		.live = {0, 0, 0, 0, 0},
-	},
-};
-
-static struct snapshot snapshot = {
-	.pid = 42,
-	.host = "machine",
-	.command = "program",
-	.interval = 524288,
-	.taken_realtime_ns = TIME_NS,
-	.stacks = stacks,
-	.stack_count = 3,
-};
-
-static struct profile_function functions[] = {
-	{"[stack table full]", "[stack table full]", "", 0, true},
-	{"make(int)", "_Z4makei", "make.cc", 3, true},
-	{"main", "main", "", 0, true},
-	{"[truncated]", "[truncated]", "", 0, true},
-};
-
-static struct profile_line lines[] = {{0, 0}, {1, 7}, {2, 0}, {2, 0}, {3, 0}};
-
-static struct profile_mapping mappings[] = {
-	{.path = "/bin/program",
-	 .build_id = "ab01",
-	 .load_bias = 0x550000000000,
-	 .has_functions = true},
-};
-
-static struct profile_location locations[] = {
-	{1, PROFILE_NO_MAPPING, 0, 1},
-	{0x550000001030, 0, 1, 2}, /* make() inlined into main() */
-	{0x550000001010, 0, 3, 1},
-	{2, PROFILE_NO_MAPPING, 4, 1},
-};
-
-static uint32_t sample_locations[] = {0, 1, 2, 2, 3};
-
-static struct profile_sample samples[] = {
-	{&stacks[0], 0, 1}, {&stacks[1], 1, 2}, {&stacks[2], 3, 2}};
-
-static char *warnings[] = {"beware"};
-
-static const struct profile small = {
-	.snapshot = &snapshot,
-	.functions = functions,
-	.function_count = 4,
-	.lines = lines,
-	.line_count = 5,
-	.mappings = mappings,
-	.mapping_count = 1,
-	.locations = locations,
-	.location_count = 4,
-	.samples = samples,
-	.sample_count = 3,
-	.sample_locations = sample_locations,
-	.warnings = warnings,
-	.warning_count = 1,
-};
 
 /* ---- decoding ---- */
 
@@ -229,7 +152,7 @@ START_TEST(the_default_file_has_the_four_types_of_go_in_its_order)
 	ck_assert_str_eq(string_of(profile, profile->period_type->type), "space");
 	ck_assert_str_eq(string_of(profile, profile->period_type->unit), "bytes");
 	ck_assert_int_eq(profile->period, 524288);
-	ck_assert_int_eq(profile->time_nanos, TIME_NS);
+	ck_assert_int_eq(profile->time_nanos, SMALL_PROFILE_TIME_NS);
 	ck_assert_int_eq(profile->duration_nanos, 0);
 	pprof__profile__free_unpacked(profile, NULL);
 }
@@ -266,9 +189,9 @@ START_TEST(a_stack_without_amounts_is_left_out_with_its_functions)
 {
 	Pprof__Profile *const profile = encode_and_decode(&small, false);
 
-	ck_assert_uint_eq(profile->n_sample, 2);
-	ck_assert_uint_eq(profile->n_location, 3);
-	ck_assert_uint_eq(profile->n_function, 3);
+	ck_assert_uint_eq(profile->n_sample, small.sample_count - 1);
+	ck_assert_uint_eq(profile->n_location, small.location_count - 1);
+	ck_assert_uint_eq(profile->n_function, small.function_count - 1);
 	for (size_t i = 0; i < profile->n_string_table; i++)
 		ck_assert_str_ne(profile->string_table[i], "[stack table full]");
 	pprof__profile__free_unpacked(profile, NULL);
@@ -342,7 +265,7 @@ START_TEST(comments_say_how_sure_the_numbers_are)
 	snapshot.counters[SEGMENT_COUNTER_samples] = 199;
 	snapshot.counters[SEGMENT_COUNTER_dropped_busy] = 1;
 	profile = encode_and_decode(&small, false);
-	ck_assert(has_comment(profile, "inuse_space 300 bytes +/- 10 (95 %)"));
+	ck_assert(has_comment(profile, "inuse_space 327 bytes +/- 10 (95 %)"));
 	ck_assert(has_comment(profile, "sampling interval 524288 bytes"));
 	ck_assert(has_comment(profile, "199 samples recorded, 1 dropped: coverage 99.50 %"));
 	ck_assert(has_comment(profile, "warning: beware"));
