@@ -127,8 +127,12 @@ static int refuse_program(const char *name, int error)
 
 static void set_environment(void *context)
 {
-	const struct run *run = context;
+	struct run *run = context;
 
+	if (run->options.no_children) {
+		run->options.only_pid = (uint64_t)getpid();
+		run->options.given[OPTION_only_pid] = true;
+	}
 	preload_set_environment(run->can_preload ? run->library : NULL, &run->options);
 }
 

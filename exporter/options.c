@@ -26,6 +26,7 @@
 #define TAKERS_start "run"
 #define TAKERS_dir "run ps report export ctl clean"
 #define TAKERS_run_id ""
+#define TAKERS_only_pid ""
 #define TAKERS_seed "run"
 
 /* Longest name that options_distance() compares. */

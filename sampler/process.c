@@ -67,6 +67,13 @@ uint64_t process_now_ns(void)
 
 /* ---- beginning ------------------------------------------------------- */
 
+static bool is_wanted(void)
+{
+	const uint32_t only_pid = process.settings.only_pid;
+
+	return only_pid == 0 || (uint32_t)process.pid == only_pid;
+}
+
 static void take_settings(void)
 {
 	const struct settings *settings = &process.settings;
@@ -77,7 +84,7 @@ static void take_settings(void)
 		syscall(SYS_getrandom, &process.seed, sizeof(process.seed), 1 /* GRND_NONBLOCK */);
 	atomic_store(&process.seeds_given, 0);
 	atomic_store(&process.interval, settings->interval);
-	atomic_store(&process.active, settings->start);
+	atomic_store(&process.active, is_wanted() && settings->start == SEGMENT_ON);
 	atomic_store(&process.control_generation, 0);
 	atomic_store(&process.depth, settings->depth);
 }
@@ -108,7 +115,8 @@ void process_init(const struct settings *settings, const char *allocator, uint32
 	atomic_store_explicit(&process.initialised, true, memory_order_release);
 	/* A dormant process must be there for `heaptide ctl` to wake, and one
 	 * that cannot be seen must be there to say so. */
-	if (settings->start == SEGMENT_OFF || (notices & SEGMENT_NOTICE_OWN_MALLOC))
+	if (is_wanted() &&
+	    (settings->start == SEGMENT_OFF || (notices & SEGMENT_NOTICE_OWN_MALLOC)))
 		process_has_segment(true);
 }
 
@@ -141,7 +149,7 @@ bool process_after_fork(void)
 	module_table_refill_filter();
 	take_settings();
 	atomic_fetch_add(&process.generation, 1);
-	if (process.settings.start == SEGMENT_OFF)
+	if (is_wanted() && process.settings.start == SEGMENT_OFF)
 		process_has_segment(true);
 	return true;
 }

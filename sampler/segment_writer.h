@@ -24,6 +24,7 @@ struct settings {
 	uint32_t depth;
 	enum segment_unwinder unwinder;
 	enum segment_switch start;
+	uint32_t only_pid; /* 0: every process is profiled */
 	uint64_t seed;
 	char dir[256]; /* "": /dev/shm/heaptide-UID */
 	char run_id[32];     /* copied into the header; cut when longer */
