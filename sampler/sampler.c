@@ -41,6 +41,8 @@
  * of every 64th. */
 #define TIME_ALL_FROM_INTERVAL 4096
 #define TIME_EVERY 64
+/* What took longer was interrupted by the scheduler: that is not our time. */
+#define LONGEST_NS 200000
 
 enum { SCRATCHES = 64 };
 
@@ -108,17 +110,21 @@ static void notice_fork(void)
 /* The start of a timed slow path, or 0 when this one is not timed. */
 static uint64_t start_timer(uint64_t interval)
 {
-	return interval >= TIME_ALL_FROM_INTERVAL || thread_state.slow_paths++ % TIME_EVERY == 0
+	return interval >= TIME_ALL_FROM_INTERVAL || ++thread_state.slow_paths % TIME_EVERY == 0
 		       ? process_now_ns()
 		       : 0;
 }
 
 static void stop_timer(uint64_t start_ns, uint64_t interval)
 {
-	if (start_ns)
-		segment_writer_count(SEGMENT_COUNTER_own_cpu_ns,
-				     (process_now_ns() - start_ns) *
-					     (interval >= TIME_ALL_FROM_INTERVAL ? 1 : TIME_EVERY));
+	if (!start_ns)
+		return;
+	uint64_t took_ns = process_now_ns() - start_ns;
+
+	if (took_ns > LONGEST_NS)
+		took_ns = LONGEST_NS;
+	segment_writer_count(SEGMENT_COUNTER_own_cpu_ns,
+			     took_ns * (interval >= TIME_ALL_FROM_INTERVAL ? 1 : TIME_EVERY));
 }
 
 /* ---- the countdown --------------------------------------------------- */
@@ -323,6 +329,7 @@ static void record(const struct live_block *block)
 static void on_alloc(void *address, size_t size, uint64_t interval,
 		     const struct stack_start *caller)
 {
+	const uint64_t start_ns = start_timer(interval);
 	const struct live_block block = {
 		.address = (uintptr_t)address,
 		.size = size,
@@ -338,6 +345,7 @@ static void on_alloc(void *address, size_t size, uint64_t interval,
 	budget_check();
 	if (__builtin_expect(otel_memory_alloc_semaphore != 0, 0))
 		STAP_PROBE3(otel_memory, alloc, address, size, block.weight.bytes);
+	stop_timer(start_ns, interval);
 }
 
 void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct stack_start *caller)
@@ -348,7 +356,6 @@ void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct 
 		COUNT(dropped_reentrant);
 		return;
 	}
-	const uint64_t start_ns = start_timer(interval);
 	/* Between the charge and now a signal handler may have forked: the
 	 * interval, and this thread's record, are the parent's. */
 	notice_fork();
@@ -358,7 +365,6 @@ void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct 
 		on_alloc(block, size, interval, caller);
 	else
 		COUNT(dropped_no_segment);
-	stop_timer(start_ns, interval);
 	leave();
 	errno = saved_errno;
 }
