@@ -10,6 +10,9 @@
 
 #include "leakcheck/amount.h"
 
+/* Below it an error would be printed as 0.0 %, as if there was none. */
+#define LEAST_ERROR 0.0005
+
 static struct units_text approximate(struct units_text number, const struct snapshot_amount *amount)
 {
 	struct units_text out;
@@ -32,13 +35,15 @@ struct units_text amount_text_objects(const struct snapshot_amount *amount)
 
 struct units_text amount_text_error(const struct snapshot_amount *amount)
 {
+	const double error = amount_bytes_error(amount) / (double)amount->bytes;
 	struct units_text out = {""};
 
 	if (amount_is_vague(amount))
 		snprintf(out.text, sizeof(out.text), "%" PRIu64 " sample%s", amount->samples,
 			 amount->samples == 1 ? "" : "s");
-	else if (amount->bytes && amount->bytes_variance > 0)
-		out = units_format_percent(amount_bytes_error(amount) / (double)amount->bytes);
+	else if (amount->bytes_variance > 0)
+		out = error < LEAST_ERROR ? (struct units_text){"<0.1 %"}
+					  : units_format_percent(error);
 	return out;
 }
 

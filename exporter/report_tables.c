@@ -55,10 +55,19 @@ static void add_objects(struct text_table *table, const struct snapshot_amount *
 	text_table_add(table, "%s", amount->samples ? amount_text_objects(amount).text : "");
 }
 
-/* Cells that take part in no row, so that their columns go away. */
-static void add_nothing(struct text_table *table, unsigned count)
+/* The four cells of an amount and its objects; empty, so that their columns go
+ * away, when the view is not shown. */
+static void add_view(struct text_table *table, bool is_shown, const struct snapshot_amount *amount,
+		     const struct snapshot_amount *whole)
 {
-	while (count--)
+	unsigned i;
+
+	if (is_shown) {
+		add_amount(table, amount, whole);
+		add_objects(table, amount);
+		return;
+	}
+	for (i = 0; i < 4; i++)
 		text_table_add(table, "%s", "");
 }
 
@@ -186,28 +195,25 @@ static void add_bar(struct text_table *table, const struct snapshot_amount *amou
 	text_table_add(table, "%.*s", length, BAR);
 }
 
-static void add_range(struct text_table *table, const struct report *report, uint32_t bucket)
+/* "64 to 127", "512K to 1M" (from powers of 1024 on, the end is not included). */
+static void add_sizes(struct text_table *table, uint32_t bucket)
 {
-	if (report->request.by == REPORT_BY_LIFETIME) {
-		const double end = histogram_lifetime_start_ns(bucket + 1);
+	const uint64_t start = (uint64_t)histogram_size_start(bucket);
+	const uint64_t end = (uint64_t)histogram_size_start(bucket + 1);
 
-		if (bucket == 0)
-			text_table_add(table, "below %s",
-				       units_format_duration((uint64_t)end).text);
-		else
-			text_table_add(
-				table, "from %s",
-				units_format_duration((uint64_t)histogram_lifetime_start_ns(bucket))
-					.text);
-		return;
-	}
-	if (bucket < 2)
-		text_table_add(table, "%u", bucket);
+	if (end - start <= 1)
+		text_table_add(table, "%" PRIu64, start);
 	else
-		text_table_add(
-			table, "%s to %s",
-			units_format_setting((uint64_t)histogram_size_start(bucket)).text,
-			units_format_setting((uint64_t)histogram_size_start(bucket + 1) - 1).text);
+		text_table_add(table, "%s to %s", units_format_setting(start).text,
+			       units_format_setting(start < 1024 ? end - 1 : end).text);
+}
+
+static void add_lifetimes(struct text_table *table, uint32_t bucket)
+{
+	const double start = histogram_lifetime_start_ns(bucket ? bucket : 1);
+
+	text_table_add(table, "%s %s", bucket ? "from" : "below",
+		       units_format_duration((uint64_t)start).text);
 }
 
 static void add_bucket(struct text_table *table, const struct report *report, uint32_t bucket,
@@ -219,19 +225,12 @@ static void add_bucket(struct text_table *table, const struct report *report, ui
 
 	if (!(has_recorded && recorded->samples) && !(has_inuse && inuse->samples))
 		return;
-	add_range(table, report, bucket);
-	if (has_recorded) {
-		add_amount(table, recorded, &wholes[0]);
-		add_objects(table, recorded);
-	} else {
-		add_nothing(table, 4);
-	}
-	if (has_inuse) {
-		add_amount(table, inuse, &wholes[1]);
-		add_objects(table, inuse);
-	} else {
-		add_nothing(table, 4);
-	}
+	if (report->request.by == REPORT_BY_SIZE)
+		add_sizes(table, bucket);
+	else
+		add_lifetimes(table, bucket);
+	add_view(table, has_recorded, recorded, &wholes[0]);
+	add_view(table, has_inuse, inuse, &wholes[1]);
 	add_bar(table, has_recorded ? recorded : inuse, &wholes[has_recorded ? 0 : 1]);
 }
 
@@ -271,18 +270,8 @@ static void add_thread(struct text_table *table, const struct report *report,
 	const struct snapshot_thread *const thread =
 		&report->profile->snapshot->threads[row->thread];
 
-	if (shows(report, VIEW_INUSE)) {
-		add_amount(table, &row->inuse, &report->totals[VIEW_INUSE]);
-		add_objects(table, &row->inuse);
-	} else {
-		add_nothing(table, 4);
-	}
-	if (shows(report, VIEW_ALLOC)) {
-		add_amount(table, &row->allocated, &report->totals[VIEW_ALLOC]);
-		add_objects(table, &row->allocated);
-	} else {
-		add_nothing(table, 4);
-	}
+	add_view(table, shows(report, VIEW_INUSE), &row->inuse, &report->totals[VIEW_INUSE]);
+	add_view(table, shows(report, VIEW_ALLOC), &row->allocated, &report->totals[VIEW_ALLOC]);
 	if (thread->tid) {
 		text_table_add(table, "%" PRIu32, thread->tid);
 		text_table_add(table, "%s", thread->name);

@@ -139,18 +139,24 @@ static void print_cell(const struct text_column *column, const char *text, unsig
 		fprintf(out, "%*s", (int)(GAP + (column->is_right ? 0 : fill)), "");
 }
 
-/* `cells` has one text per column. */
+static const char *cell_text(const struct text_table *table, char *const *cells, size_t column)
+{
+	return cells ? cells[column] : table->columns[column].title;
+}
+
+/* `cells` has one text per column; NULL prints the titles. */
 static void print_row(const struct text_table *table, char *const *cells, const unsigned *widths,
 		      unsigned indent, FILE *out)
 {
 	size_t i, last = table->column_count - 1;
 
+	while (last > 0 && (!widths[last] || !*cell_text(table, cells, last)))
+		last--;
 	fprintf(out, "%*s", (int)indent, "");
 	for (i = 0; i <= last; i++) {
-		const char *text = cells ? cells[i] : table->columns[i].title;
-
 		if (widths[i])
-			print_cell(&table->columns[i], text, widths[i], i == last, out);
+			print_cell(&table->columns[i], cell_text(table, cells, i), widths[i],
+				   i == last, out);
 	}
 	fputc('\n', out);
 }
