@@ -3,12 +3,13 @@
 #
 # Profiles a real program from start to end: redis-server while redis-benchmark
 # fills it, or python3 where there is no redis. Leaves profile.pb.gz in the
-# current folder, and no process, socket or segment.
+# current folder and the segment in build/demo; no process and no socket.
 set -eu
 
-heaptide=${HEAPTIDE_BUILD:-$(dirname "$0")/../build}/heaptide
+build=$(realpath "$(dirname "$0")/../build")
+heaptide=$build/heaptide
+export HEAPTIDE_DIR=$build/demo
 work=$(mktemp -d)
-export HEAPTIDE_DIR=$work/segments
 profiled=
 
 clean_up() {
@@ -52,6 +53,7 @@ for turn in range(40):
 '
 }
 
+rm -rf "$HEAPTIDE_DIR"
 if command -v redis-server >/dev/null && command -v redis-benchmark >/dev/null; then
 	profile_redis
 else
@@ -60,6 +62,6 @@ fi
 
 echo
 echo "+ heaptide report"
-"$heaptide" report "$(find "$HEAPTIDE_DIR" -name '*.heaptide' | head -1)"
+"$heaptide" report
 echo
 ls -l profile.pb.gz
