@@ -80,7 +80,7 @@ bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
 
-.PHONY: all help deps demo test unit check fuzz lint bench fmt install clean FORCE
+.PHONY: all help deps demo test unit programs check fuzz lint bench fmt install clean FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -164,9 +164,10 @@ $(B)/tests/%: tests/%.cc
 
 # ---------------------------------------------------------------- testing
 
-unit: $(unit_tests) $(test_programs) $(test_plugins) ## build the tests of this variant without running them
+unit: $(unit_tests) ## build the unit tests without running them
+programs: $(test_programs) $(test_plugins) ## build the programs that bats tests run
 
-test: all unit ## unit, preload and end-to-end tests
+test: all unit programs ## unit, preload and end-to-end tests
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/run_tests $(unit_tests) $(bats_tests)
 
 lint: all ## layering, symbols, dependencies and house rules
@@ -176,7 +177,7 @@ lint: all ## layering, symbols, dependencies and house rules
 check: export CI := 1
 check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
 	@echo "building with gcc"
-	@$(MAKE) -s -j$(JOBS) CC=gcc all unit
+	@$(MAKE) -s -j$(JOBS) CC=gcc all unit programs
 	@echo "building with clang"
 	@$(MAKE) -s -j$(JOBS) CC=clang all unit
 	@echo "building with AddressSanitizer and UndefinedBehaviorSanitizer"
