@@ -22,16 +22,16 @@ struct symbols_options {
 
 /* One source-level frame. An address has several when functions were inlined. */
 struct symbols_line {
-	const char *function; /* demangled, as shown */
+	const char *function;	 /* demangled, as shown */
 	const char *system_name; /* mangled, as linked */
-	const char *file;     /* NULL: unknown */
-	uint32_t line;	      /* 0: unknown */
+	const char *file;	 /* NULL: unknown */
+	uint32_t line;		 /* 0: unknown */
 	uint32_t start_line;
 };
 
 enum symbols_status {
 	SYMBOLS_OK,
-	SYMBOLS_MISSING, /* the file could not be found or read */
+	SYMBOLS_MISSING,  /* the file could not be found or read */
 	SYMBOLS_REPLACED, /* there is a file, but its build id is another */
 	SYMBOLS_STRIPPED, /* the file has no symbol for it */
 };
