@@ -86,7 +86,7 @@ perl_top() {
 	"$heaptide" report --format json --view inuse --by function --top 1000000 >report.json
 	"$heaptide" export -o profile.pb.gz
 	facts report report.json inuse bytes >expected.txt
-	grep -q 'fill<long>' expected.txt
+	grep -q '_M_realloc_insert<int, int&>' expected.txt
 	diff expected.txt <(go_top profile.pb.gz inuse_space)
 }
 

@@ -13,11 +13,12 @@ template <typename Key> static __attribute__((noinline)) void fill(std::map<Key,
 		map[Key(i)] = std::string(200, 'x');
 }
 
-std::map<long, std::string> kept;
-std::vector<std::vector<int>> rows;
-
 int main()
 {
+	/* Never freed, not even at exit. */
+	auto &kept = *new std::map<long, std::string>;
+	auto &rows = *new std::vector<std::vector<int>>;
+
 	fill(kept);
 	for (int i = 0; i < 50; i++)
 		rows.emplace_back(100, i);
