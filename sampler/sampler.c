@@ -173,22 +173,17 @@ uint64_t sampler_charge(size_t size)
 	if (thread->process_generation != process_generation())
 		init_thread(thread);
 	const uint32_t control = process_follow_control();
-	if (thread->interval == 0 || thread->control_generation != control) {
-		/* Exponential gaps have no memory: drawing anew is fair. */
-		thread->control_generation = control;
+	const bool is_changed = thread->control_generation != control;
+	thread->control_generation = control;
+	if (thread->interval == 0)
 		left = begin_gap(thread);
-	}
 	const uint64_t interval = thread->interval;
-	if (interval == 0) {
-		set_gap(thread, LOOK_EVERY);
-		return 0;
-	}
-	if (size < left) {
-		set_gap(thread, left - size);
-		return 0;
-	}
-	set_gap(thread, begin_gap(thread));
-	return interval;
+	const bool is_sample = interval != 0 && size >= left;
+	/* A wish that is noticed now holds from the next allocation on: this one
+	 * came here by the old gap, and dropping it would lose what it stands
+	 * for. Gaps have no memory, so what is left of one may be drawn anew. */
+	set_gap(thread, is_sample || is_changed || interval == 0 ? begin_gap(thread) : left - size);
+	return is_sample && thread->interval != 0 ? interval : 0;
 }
 
 /* ---- recording an allocation ----------------------------------------- */

@@ -203,9 +203,9 @@ static void run_with_changes(uint64_t seed, struct measurement *measured)
 	for (int i = 0; i < 5; i++) {
 		allocate_both();
 		if (i < 4)
-			ck_assert_int_eq(snapshot_control(fixture_path(&settings), intervals[i], -1,
-							  error),
-					 0);
+			ck_assert_int_eq(
+				snapshot_control(fixture_path(&settings), intervals[i], -1, error),
+				0);
 	}
 	measure(measured, 40.0 * MIB, 40.0 * MIB);
 }
@@ -216,9 +216,36 @@ START_TEST(estimates_stay_unbiased_when_the_interval_changes)
 }
 END_TEST
 
+/* So many changes that the allocations during which they are noticed count. */
+static void run_with_many_changes(uint64_t seed, struct measurement *measured)
+{
+	static const uint64_t intervals[] = {16 * KIB, 64 * KIB};
+	char error[SNAPSHOT_ERROR_SIZE];
+
+	start(64 * KIB, 4 * MIB, seed);
+	const char *path = fixture_path(&settings);
+	for (int i = 0; i < 512; i++) {
+		for (int j = 0; j < 512; j++)
+			allocate(64, 1);
+		if (i % 2)
+			allocate(65536, 2);
+		if (path[0])
+			ck_assert_int_eq(snapshot_control(path, intervals[i % 2], -1, error), 0);
+		else
+			path = fixture_path(&settings);
+	}
+	measure(measured, 16.0 * MIB, 16.0 * MIB);
+}
+
+START_TEST(estimates_stay_unbiased_when_the_interval_changes_often)
+{
+	check_unbiased(run_with_many_changes, 60);
+}
+END_TEST
+
 static void run_out_of_budget(uint64_t seed, struct measurement *measured)
 {
-	start(512, MIB, seed); /* room for about 6 000 blocks, and 32 000 to come */
+	start(64, MIB, seed); /* room for about 6 000 blocks, and 80 000 to come */
 	allocate_both();
 	struct snapshot *snapshot = fixture_snapshot(&settings);
 
@@ -451,6 +478,7 @@ END_TEST
 UNIT_MAIN(exact_mode_records_every_allocation, nothing_is_made_before_the_first_sample,
 	  errno_stays_as_it_was, estimates_are_unbiased_for_small_and_large_blocks,
 	  estimates_stay_unbiased_when_the_interval_changes,
+	  estimates_stay_unbiased_when_the_interval_changes_often,
 	  estimates_stay_unbiased_when_the_table_is_thinned, a_full_stack_table_loses_no_bytes,
 	  switching_off_keeps_following_frees, a_dormant_process_can_be_woken,
 	  a_block_put_back_after_a_failed_realloc_is_unchanged,
