@@ -23,7 +23,8 @@
 enum {
 	SHARDS = 64,	  /* a power of two */
 	FIRST_CHAINS = 16, /* of a shard, a power of two */
-	BATCH = 16,	  /* blocks a shard takes from the segment at once */
+	MAX_BATCH = 16,
+	IDLE_SHARE = 32,  /* a part of the table that may lie on free lists, unused */
 };
 
 /* A link is a block's index + 1; 0 ends a chain. */
@@ -38,6 +39,7 @@ struct shard {
 static struct {
 	struct shard shards[SHARDS];
 	uint32_t max_chains; /* of a shard */
+	uint32_t batch;	     /* blocks a shard takes from the segment at once */
 	uint32_t *next;	     /* by block */
 	uint64_t *addresses; /* by block: the private, trusted copy of the key */
 	struct segment_block *blocks;
@@ -53,6 +55,9 @@ bool live_table_new_segment(void)
 		private_memory_unmap(table.index, table.index_bytes);
 	memset(&table, 0, sizeof(table));
 	table.max_chains = capacity / SHARDS + FIRST_CHAINS;
+	table.batch = capacity / (SHARDS * IDLE_SHARE) + 1;
+	if (table.batch > MAX_BATCH)
+		table.batch = MAX_BATCH;
 	const size_t chain_bytes = sizeof(uint32_t) * table.max_chains * SHARDS;
 	const size_t address_bytes = sizeof(uint64_t) * capacity;
 
@@ -127,7 +132,7 @@ static void split_chain(struct shard *shard)
 static uint32_t take_block(struct shard *shard)
 {
 	if (!shard->free) {
-		uint64_t count = BATCH;
+		uint64_t count = table.batch;
 		uint64_t first = segment_writer_claim(SEGMENT_BLOCKS, count);
 
 		if (first == UINT64_MAX)
