@@ -19,11 +19,11 @@
 /* System V ABI, AMD64 supplement, figure 3.36. */
 enum { STACK_ARCH_DWARF_FP = 6, STACK_ARCH_DWARF_SP = 7, STACK_ARCH_DWARF_RA = 16 };
 
-/* The return address lies right below the CFA, wherever the rest is. */
-static inline int32_t stack_arch_ra_offset(int32_t fp_offset)
+/* The return address lies right below the CFA, wherever the frame pointer is. */
+static inline uintptr_t stack_arch_ra_place(uintptr_t cfa, uintptr_t fp_place)
 {
-	(void)fp_offset;
-	return -8;
+	(void)fp_place;
+	return cfa - 8;
 }
 
 static inline uintptr_t stack_arch_code_address(uintptr_t return_address)
@@ -37,9 +37,10 @@ static inline uintptr_t stack_arch_code_address(uintptr_t return_address)
 enum { STACK_ARCH_DWARF_FP = 29, STACK_ARCH_DWARF_SP = 31, STACK_ARCH_DWARF_RA = 30 };
 
 /* A frame record is the frame pointer with the return address above it. */
-static inline int32_t stack_arch_ra_offset(int32_t fp_offset)
+static inline uintptr_t stack_arch_ra_place(uintptr_t cfa, uintptr_t fp_place)
 {
-	return fp_offset + 8;
+	(void)cfa;
+	return fp_place + 8;
 }
 
 /* Takes off the signature of pointer authentication, if any (xpaclri, which is

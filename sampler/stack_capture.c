@@ -199,7 +199,7 @@ static unsigned walk_by_tables(const struct stack_start *start, struct stack_tra
 			return whole;
 		depth++;
 		if (ip - 1 - walk.module_start < walk.module_size || enter_module(&walk, ip - 1))
-			rule = unwind_table_rule(walk.table,
+			rule = unwind_table_rule(walk.table, ip - 1,
 						 (uint32_t)(ip - 1 - walk.module_start));
 		if (__builtin_expect(unwind_rule_kind(rule) == UNWIND_KIND_OTHER, 0)) {
 			struct frame frame = {ip, sp, bp};
@@ -219,9 +219,8 @@ static unsigned walk_by_tables(const struct stack_start *start, struct stack_tra
 
 			below = unwind_rule_fp_below_cfa(rule);
 			if (cfa <= sp || cfa % WORD ||
-			    !stack_bounds_load(
-				    &walk.bounds,
-				    cfa + (uintptr_t)stack_arch_ra_offset(-(int32_t)below), &ip) ||
+			    !stack_bounds_load(&walk.bounds, stack_arch_ra_place(cfa, cfa - below),
+					       &ip) ||
 			    (below && !stack_bounds_load(&walk.bounds, cfa - below, &bp))) {
 				*flags |= SEGMENT_STACK_INCOMPLETE;
 				return depth;

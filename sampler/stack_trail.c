@@ -30,8 +30,7 @@ static bool is_unchanged(const struct stack_step *step, struct stack_bounds *bou
 	uintptr_t ip, bp;
 
 	if (!step->is_plain ||
-	    !stack_bounds_load(bounds,
-			       step->sp + (uintptr_t)stack_arch_ra_offset(-(int32_t)step->below),
+	    !stack_bounds_load(bounds, stack_arch_ra_place(step->sp, step->sp - step->below),
 			       &ip) ||
 	    stack_arch_code_address(ip) != step->ip)
 		return false;

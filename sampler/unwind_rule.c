@@ -36,7 +36,7 @@ bool unwind_rule_equal(const struct unwind_rule *a, const struct unwind_rule *b)
 
 static uint32_t packed_other(uint32_t index)
 {
-	return (index + FIRST_OTHER) << 2 | UNWIND_KIND_OTHER;
+	return index + FIRST_OTHER;
 }
 
 /* Two threads that add the same rule at once both find room for it: harmless. */
@@ -63,17 +63,19 @@ static uint32_t pack_other(const struct unwind_rule *rule)
 static bool fits_common_form(const struct unwind_rule *rule)
 {
 	const int32_t word = sizeof(uintptr_t);
+	const int32_t fp_offset = rule->fp == UNWIND_SAME ? 0 : rule->fp_offset;
 
 	if (rule->cfa != UNWIND_CFA_SP && rule->cfa != UNWIND_CFA_FP)
 		return false;
 	if (rule->cfa_offset < 0 || rule->cfa_offset % word || rule->cfa_offset / word > 0xffff)
 		return false;
-	if (rule->ra != UNWIND_AT_CFA || rule->ra_offset != stack_arch_ra_offset(rule->fp_offset))
+	if (rule->ra != UNWIND_AT_CFA ||
+	    (uintptr_t)rule->ra_offset != stack_arch_ra_place(0, (uintptr_t)fp_offset))
 		return false;
 	if (rule->fp == UNWIND_SAME)
-		return stack_arch_ra_offset(0) == rule->ra_offset;
-	return rule->fp == UNWIND_AT_CFA && rule->fp_offset < 0 && rule->fp_offset % word == 0 &&
-	       -(int64_t)rule->fp_offset / word <= 0x3fff;
+		return true;
+	return rule->fp == UNWIND_AT_CFA && fp_offset < 0 && fp_offset % word == 0 &&
+	       -(int64_t)fp_offset / word <= 0x3fff;
 }
 
 uint32_t unwind_rule_pack(const struct unwind_rule *rule)
@@ -92,12 +94,10 @@ uint32_t unwind_rule_pack(const struct unwind_rule *rule)
 	const uint32_t kind = rule->cfa == UNWIND_CFA_SP ? UNWIND_KIND_SP : UNWIND_KIND_FP;
 	const uint32_t below = rule->fp == UNWIND_SAME ? 0 : (uint32_t)-rule->fp_offset / word;
 
-	return kind | (uint32_t)rule->cfa_offset / word << 2 | below << 18;
+	return kind << 30 | below << 16 | (uint32_t)rule->cfa_offset / word;
 }
 
 const struct unwind_rule *unwind_rule_other(uint32_t packed)
 {
-	const uint32_t number = packed >> 2;
-
-	return number < FIRST_OTHER ? NULL : &others[number - FIRST_OTHER].rule;
+	return packed < FIRST_OTHER ? NULL : &others[packed - FIRST_OTHER].rule;
 }

@@ -44,30 +44,30 @@ struct unwind_rule {
 };
 
 /*
- * The packed form: bits 0-1 are the kind. For SP and FP, bits 2-17 are
- * cfa_offset in words, and bits 18-31 tell how many words below the CFA the
+ * The packed form: bits 30-31 are the kind. For SP and FP, bits 0-15 are
+ * cfa_offset in words, and bits 16-29 tell how many words below the CFA the
  * caller's frame pointer is (0: unchanged); the return address is where the
- * architecture puts it. For OTHER, the bits above are 0 (no way on), 1 (this is
- * the outermost frame), or 2 + an index.
+ * architecture puts it. For OTHER, the bits are 0 (no way on), 1 (this is the
+ * outermost frame), or 2 + an index.
  */
 enum unwind_kind { UNWIND_KIND_OTHER, UNWIND_KIND_SP, UNWIND_KIND_FP };
 
 #define UNWIND_RULE_NONE UINT32_C(0)
-#define UNWIND_RULE_END UINT32_C(4)
+#define UNWIND_RULE_END UINT32_C(1)
 
 static inline enum unwind_kind unwind_rule_kind(uint32_t packed)
 {
-	return (enum unwind_kind)(packed & 3);
+	return (enum unwind_kind)(packed >> 30);
 }
 
 static inline uintptr_t unwind_rule_cfa_offset(uint32_t packed)
 {
-	return (packed >> 2 & 0xffff) * sizeof(uintptr_t);
+	return (uint16_t)packed * sizeof(uintptr_t);
 }
 
 static inline uintptr_t unwind_rule_fp_below_cfa(uint32_t packed)
 {
-	return (packed >> 18) * sizeof(uintptr_t);
+	return (packed >> 16 & 0x3fff) * sizeof(uintptr_t);
 }
 
 bool unwind_rule_equal(const struct unwind_rule *a, const struct unwind_rule *b);

@@ -277,12 +277,12 @@ static uint32_t find_rule(const struct unwind_table *table, uint32_t offset)
 	return row == UINT32_MAX ? UNWIND_RULE_NONE : rows->words[rows->count + row];
 }
 
-uint32_t unwind_table_find(struct unwind_table *table, uint32_t offset)
+uint32_t unwind_table_find(struct unwind_table *table, uintptr_t code, uint32_t offset)
 {
 	const uint32_t rule = find_rule(table, offset);
 
 	/* Pairs with the acquire in unwind_table_rule(). */
-	atomic_store_explicit(&table->cache[offset & table->cache_mask],
+	atomic_store_explicit(&table->cache[code & table->cache_mask],
 			      (uint64_t)offset << 32 | rule, memory_order_release);
 	return rule;
 }

@@ -21,7 +21,7 @@
 
 struct unwind_table {
 	_Atomic uint64_t *cache; /* offset << 32 | packed rule */
-	uint32_t cache_mask;
+	uintptr_t cache_mask;
 	uint32_t function_count;
 	const struct unwind_sources *sources;
 };
@@ -31,19 +31,21 @@ struct unwind_table {
 struct unwind_table *unwind_table_of(struct module *module);
 
 /* Looks a rule up, compiles its function if need be, and puts it in the cache. */
-uint32_t unwind_table_find(struct unwind_table *table, uint32_t offset);
+uint32_t unwind_table_find(struct unwind_table *table, uintptr_t code, uint32_t offset);
 
-/* The packed rule at `offset` bytes from the module's start. */
-static inline uint32_t unwind_table_rule(struct unwind_table *table, uint32_t offset)
+/* The packed rule at address `code`, `offset` bytes from the module's start. The
+ * address chooses the place in the cache only because it is known first. */
+static inline uint32_t unwind_table_rule(struct unwind_table *table, uintptr_t code,
+					 uint32_t offset)
 {
 	/* Pairs with the release in unwind_table_find(): what a packed rule
 	 * names is complete. */
-	const uint64_t entry = atomic_load_explicit(&table->cache[offset & table->cache_mask],
-						    memory_order_acquire);
+	const uint64_t entry =
+		atomic_load_explicit(&table->cache[code & table->cache_mask], memory_order_acquire);
 
 	if (__builtin_expect(entry >> 32 == offset, 1))
 		return (uint32_t)entry;
-	return unwind_table_find(table, offset);
+	return unwind_table_find(table, code, offset);
 }
 
 #endif
