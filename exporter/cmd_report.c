@@ -17,13 +17,15 @@
 
 #define ERROR_SIZE 256
 
-static struct report_request make_request(const struct options *options)
+static struct report_request make_request(const struct options *options, bool is_alive)
 {
 	struct report_request request = {
 		.views = options->view,
 		.by = options->by,
 		.overview = !options->given[OPTION_view] && !options->given[OPTION_by],
 		.lines = options->lines,
+		.by_cumulative = options->sort == 1,
+		.is_alive = is_alive,
 		.top = options->top,
 		.young_ns = options->young,
 		.focus = options->focus,
@@ -50,15 +52,14 @@ static void note_rounding(const struct options *options, const struct report *re
 			 units_format_duration(border_ns).text);
 }
 
-static int print_report(const struct report *report, const struct options *options, bool is_alive)
+static int print_report(const struct report *report, const struct options *options)
 {
 	int status = 0;
 
 	if (options->report_format)
-		report_json_print(report, is_alive, stdout);
+		report_json_print(report, stdout);
 	else
-		status = report_text_print(report, is_alive, stdout,
-					   text_table_terminal_width(stdout));
+		status = report_text_print(report, stdout, text_table_terminal_width(stdout));
 	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		status = -EIO;
 	return status ? log_failure("cannot print the report: %s", strerror(-status)) : 0;
@@ -67,7 +68,7 @@ static int print_report(const struct report *report, const struct options *optio
 static int report_profile(const struct profile *profile, const struct options *options,
 			  bool is_alive)
 {
-	const struct report_request request = make_request(options);
+	const struct report_request request = make_request(options, is_alive);
 	char error[ERROR_SIZE];
 	struct report report;
 	int status = report_fill(&report, profile, &request, error, sizeof(error));
@@ -77,7 +78,7 @@ static int report_profile(const struct profile *profile, const struct options *o
 	if (status)
 		return log_failure("%s", error);
 	note_rounding(options, &report);
-	status = print_report(&report, options, is_alive);
+	status = print_report(&report, options);
 	report_fini(&report);
 	return status;
 }
@@ -108,20 +109,20 @@ const struct command command_report = {
 	.name = "report",
 	.arguments = "[PID|COMMAND|FILE]",
 	.summary = "show where the heap of a process is",
-	.details =
-		"Without an argument it takes the newest process. The process goes on undisturbed; "
-		"one that has ended, or was killed, is reported just as well.\n\n"
-		"Four views: `inuse` is what is allocated and not freed, `alloc` all that was ever "
-		"allocated, `peak` what was in use when the heap was largest, and `temporary` what "
-		"was freed within --young of its allocation. `flat` is what a function allocated "
-		"itself, `cumulative` what it and all it called did; a recursive function counts "
-		"once per stack. `name <- caller` names the callers that more than half of the "
-		"flat "
-		"bytes came through.\n\n"
-		"Numbers are estimates unless every allocation was recorded: `+/-` is half the "
-		"95 % confidence interval. When that is wider than 60 % of the number, the number "
-		"of "
-		"samples stands in its place and the amount has a `~`.",
+	.details = "Without an argument it takes the newest process. The process goes on "
+		   "undisturbed; one that has ended, or was killed, is reported just as well.\n\n"
+		   "Four views: `inuse` is what is allocated and not freed, `alloc` all that was "
+		   "ever allocated, `peak` what was in use when the heap was largest, and "
+		   "`temporary` what was freed within --young of its allocation. Without --view "
+		   "and --by there is an overview of the first three, with the peak when the heap "
+		   "has shrunk since; --by stack shows `inuse`, and sizes, lifetimes and threads "
+		   "are recorded for `inuse` and `alloc` only.\n\n"
+		   "`flat` is what a function allocated itself, `cumulative` what it and all it "
+		   "called did; a recursive function counts once per stack. `name <- caller` names "
+		   "the callers that more than half of the flat bytes came through.\n\n"
+		   "Numbers are estimates unless every allocation was recorded: `+/-` is half the "
+		   "95 % confidence interval. When that is wider than 60 % of the number, the "
+		   "number of samples stands in its place and the amount has a `~`.",
 	.examples = "heaptide report\n"
 		    "heaptide report 4711 --view inuse --by stack --top 5\n"
 		    "heaptide report redis-server --by lifetime --focus 'sds.*'\n"

@@ -60,12 +60,28 @@ static void fill_totals(struct report *report)
 	}
 }
 
+/*
+ * An overview by flat amount names what allocates, and leaves main() and the like
+ * to its stacks.
+ */
+static size_t count_rows(const struct report *report, const struct grouping *grouping)
+{
+	size_t count = grouping->count;
+
+	if (!report->request.overview || report->request.by_cumulative)
+		return count;
+	while (count > 0 && grouping->rows[count - 1].flat.samples == 0)
+		count--;
+	return count;
+}
+
 static int fill_rows(struct report *report, struct report_table *table, uint64_t top)
 {
 	size_t i;
 	int status = 0;
 
-	table->row_count = table->grouping.count < top ? table->grouping.count : top;
+	table->row_total = count_rows(report, &table->grouping);
+	table->row_count = table->row_total < top ? table->row_total : top;
 	table->rows = calloc(table->row_count + 1, sizeof(*table->rows));
 	if (!table->rows)
 		return -ENOMEM;
@@ -90,7 +106,11 @@ static int add_table(struct report *report, enum view_kind kind, enum report_by 
 		status = grouping_by_stack(&table->grouping, &table->view, &report->names.frames);
 	else
 		status = grouping_by_name(&table->grouping, &table->view, &report->names.frames);
-	return status ? status : fill_rows(report, table, top);
+	if (status)
+		return status;
+	if (report->request.by_cumulative)
+		grouping_sort_cumulative(&table->grouping);
+	return fill_rows(report, table, top);
 }
 
 /* The peak is worth a table of its own when it was not about now. */
@@ -135,12 +155,22 @@ static int add_tables(struct report *report)
 	return status;
 }
 
+/* A process that has ended grows no older. */
+static uint64_t process_now_ns(const struct report *report)
+{
+	const struct snapshot *snapshot = report->profile->snapshot;
+
+	return report->request.is_alive ? snapshot->taken_monotonic_ns
+					: snapshot->last_sample_monotonic_ns;
+}
+
 static int fill_histogram(struct report *report, enum segment_histogram_kind kind)
 {
 	report->histogram = malloc(sizeof(*report->histogram));
 	if (!report->histogram)
 		return -ENOMEM;
-	histogram_fill(report->histogram, report->profile->snapshot, kind, report->selected);
+	histogram_fill(report->histogram, report->profile->snapshot, kind, report->selected,
+		       process_now_ns(report));
 	return 0;
 }
 
@@ -158,7 +188,22 @@ static int check_views(const struct report_request *request, char *error, size_t
 	return -EINVAL;
 }
 
-static int fill_tables(struct report *report)
+static int fill_threads(struct report *report, char *error, size_t error_size)
+{
+	unsigned *const views = &report->request.views;
+
+	if (report->selected)
+		*views &= ~(1U << VIEW_ALLOC);
+	if (*views)
+		return thread_list_fill(&report->threads, report->profile->snapshot,
+					report->selected);
+	snprintf(error, error_size,
+		 "what a thread allocated is not recorded by stack: with --by thread, --focus and "
+		 "--ignore go with --view inuse");
+	return -EINVAL;
+}
+
+static int fill_tables(struct report *report, char *error, size_t error_size)
 {
 	switch (report->request.by) {
 	case REPORT_BY_SIZE:
@@ -166,8 +211,7 @@ static int fill_tables(struct report *report)
 	case REPORT_BY_LIFETIME:
 		return fill_histogram(report, SEGMENT_HISTOGRAM_LIFETIME);
 	case REPORT_BY_THREAD:
-		return thread_list_fill(&report->threads, report->profile->snapshot,
-					report->selected);
+		return fill_threads(report, error, error_size);
 	default:
 		return add_tables(report);
 	}
@@ -186,7 +230,7 @@ int report_fill(struct report *report, const struct profile *profile,
 				     error, error_size);
 	if (!status) {
 		fill_totals(report);
-		status = fill_tables(report);
+		status = fill_tables(report, error, error_size);
 	}
 	if (status == -ENOMEM)
 		snprintf(error, error_size, "out of memory");

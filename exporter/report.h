@@ -29,9 +29,11 @@ enum report_by {
 struct report_request {
 	unsigned views; /* bit i: enum view_kind i */
 	enum report_by by;
-	bool overview; /* nothing in particular was asked for: choose the tables */
-	bool lines;    /* rows are source lines instead of functions */
-	uint64_t top;  /* rows per table */
+	bool overview;	    /* nothing in particular was asked for: choose the tables */
+	bool lines;	    /* rows are source lines instead of functions */
+	bool by_cumulative; /* order of the rows, instead of by flat amount */
+	bool is_alive;	    /* the process still runs */
+	uint64_t top;	    /* rows per table */
 	uint64_t young_ns;
 	const char *focus, *ignore; /* "" or NULL: none */
 };
@@ -49,6 +51,7 @@ struct report_table {
 	struct grouping grouping;
 	struct report_row *rows; /* the first of the grouping's: `top` at most */
 	size_t row_count;
+	size_t row_total; /* rows there would be without that limit */
 };
 
 #define REPORT_TABLES_MAX 8

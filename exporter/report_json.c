@@ -164,7 +164,7 @@ static void write_table(struct json *json, const struct report *report,
 	json_string(json, "by", report_by_name(table->by));
 	json_string(json, "view", report_view_name(table->view.kind));
 	write_amount(json, "total", &table->grouping.total);
-	json_unsigned(json, "row_count", table->grouping.count);
+	json_unsigned(json, "row_count", table->row_total);
 	json_open_array(json, "rows");
 	for (i = 0; i < table->row_count; i++)
 		write_row(json, report, table, &table->rows[i]);
@@ -253,7 +253,7 @@ static void write_tables(struct json *json, const struct report *report)
 	json_close_array(json);
 }
 
-void report_json_print(const struct report *report, bool is_alive, FILE *out)
+void report_json_print(const struct report *report, FILE *out)
 {
 	struct json json;
 	size_t i;
@@ -261,7 +261,7 @@ void report_json_print(const struct report *report, bool is_alive, FILE *out)
 	json_init(&json, out);
 	json_open_object(&json, NULL);
 	json_string(&json, "schema", SCHEMA);
-	write_process(&json, report->profile->snapshot, is_alive);
+	write_process(&json, report->profile->snapshot, report->request.is_alive);
 	write_sampling(&json, report->profile->snapshot);
 	write_totals(&json, report);
 	write_tables(&json, report);

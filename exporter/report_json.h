@@ -6,13 +6,12 @@
 #ifndef EXPORTER_REPORT_JSON_H
 #define EXPORTER_REPORT_JSON_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "exporter/report.h"
 
 /* Prints the whole report as one JSON document. Errors of `out` are the
  * caller's to find. */
-void report_json_print(const struct report *report, bool is_alive, FILE *out);
+void report_json_print(const struct report *report, FILE *out);
 
 #endif

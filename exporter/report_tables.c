@@ -85,11 +85,13 @@ static void print_title(const struct report *report, const struct report_table *
 	fprintf(out, "\n%s, by %s: %s", titles[table->view.kind],
 		is_by_line ? "line" : report_by_name(table->by),
 		amount_text_sentence(&table->grouping.total).text);
-	if (report->selected)
+	if (report->selected && table->grouping.total.samples == 0)
+		fputs(" matches", out);
+	else if (report->selected)
 		fprintf(out, " match, %s of all",
 			amount_text_share(&table->grouping.total, whole).text);
-	if (table->row_count < table->grouping.count)
-		fprintf(out, " (the largest %zu of %zu)", table->row_count, table->grouping.count);
+	if (table->row_count < table->row_total)
+		fprintf(out, " (the largest %zu of %zu)", table->row_count, table->row_total);
 	fputc('\n', out);
 }
 
@@ -257,8 +259,9 @@ static int print_histogram(const struct report *report, FILE *out, unsigned widt
 			COLUMN_COUNT(size_columns));
 	for (bucket = 0; bucket < SEGMENT_HISTOGRAM_BUCKETS; bucket++)
 		add_bucket(&text, report, bucket, wholes);
-	fprintf(out, "\n%s\n",
-		is_by_size ? "Blocks by size" : "Freed blocks by lifetime, blocks in use by age");
+	fprintf(out, "\n%s%s\n",
+		is_by_size ? "Blocks by size" : "Freed blocks by lifetime, blocks in use by age",
+		report->selected ? ", of the stacks that match" : "");
 	status = text_table_print(&text, out, INDENT, width);
 	text_table_fini(&text);
 	return status;
@@ -297,7 +300,8 @@ static int print_threads(const struct report *report, FILE *out, unsigned width)
 	text_table_init(&text, columns, COLUMN_COUNT(columns));
 	for (i = 0; i < shown; i++)
 		add_thread(&text, report, &report->threads.rows[i]);
-	fprintf(out, "\nBy the thread that allocated");
+	fprintf(out, "\nBy the thread that allocated%s",
+		report->selected ? ", of the stacks that match" : "");
 	if (shown < count)
 		fprintf(out, " (the largest %zu of %zu)", shown, count);
 	fputc('\n', out);

@@ -166,12 +166,12 @@ static void print_more(const struct report *report, FILE *out)
 	fprintf(out, "  heaptide export %" PRIu32 " -o heap.pb.gz      for `go tool pprof`\n", pid);
 }
 
-int report_text_print(const struct report *report, bool is_alive, FILE *out, unsigned width)
+int report_text_print(const struct report *report, FILE *out, unsigned width)
 {
 	const struct snapshot *const snapshot = report->profile->snapshot;
 	int status;
 
-	print_process(snapshot, is_alive, out, width);
+	print_process(snapshot, report->request.is_alive, out, width);
 	print_totals(report, out);
 	print_sampling(snapshot, out);
 	status = report_tables_print(report, out, width);

@@ -6,7 +6,6 @@
 #ifndef EXPORTER_REPORT_TEXT_H
 #define EXPORTER_REPORT_TEXT_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "exporter/report.h"
@@ -16,7 +15,7 @@
  * not seen. Lines fit into `width` places where names can be shortened; 0 leaves
  * them whole. 0 or -ENOMEM.
  */
-int report_text_print(const struct report *report, bool is_alive, FILE *out, unsigned width);
+int report_text_print(const struct report *report, FILE *out, unsigned width);
 
 /*
  * Prints the `top` functions of one view, a line for each after `indent` blanks:

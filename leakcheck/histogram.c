@@ -57,14 +57,14 @@ uint32_t histogram_nearest_border(uint64_t lifetime_ns)
 	return bucket + 1;
 }
 
-static uint32_t block_bucket(const struct snapshot *snapshot, const struct snapshot_block *block,
-			     enum segment_histogram_kind kind)
+static uint32_t block_bucket(const struct snapshot_block *block, enum segment_histogram_kind kind,
+			     uint64_t now_ns)
 {
 	if (kind == SEGMENT_HISTOGRAM_SIZE)
 		return histogram_size_bucket(block->size);
-	if (block->birth_monotonic_ns > snapshot->taken_monotonic_ns)
+	if (block->birth_monotonic_ns > now_ns)
 		return 0;
-	return histogram_lifetime_bucket(snapshot->taken_monotonic_ns - block->birth_monotonic_ns);
+	return histogram_lifetime_bucket(now_ns - block->birth_monotonic_ns);
 }
 
 static void add_stack(struct sums *sums, const struct snapshot_stack *stack,
@@ -90,7 +90,7 @@ static void round_sums(struct snapshot_amount *amounts, const struct sums *sums)
 }
 
 void histogram_fill(struct histogram *histogram, const struct snapshot *snapshot,
-		    enum segment_histogram_kind kind, const bool *selected)
+		    enum segment_histogram_kind kind, const bool *selected, uint64_t now_ns)
 {
 	struct sums recorded = {0}, inuse = {0};
 	size_t i;
@@ -103,7 +103,7 @@ void histogram_fill(struct histogram *histogram, const struct snapshot *snapshot
 		const struct snapshot_block *block = &snapshot->blocks[i];
 
 		if (!selected || selected[block->stack])
-			amount_add_block(&inuse.bucket[block_bucket(snapshot, block, kind)], block);
+			amount_add_block(&inuse.bucket[block_bucket(block, kind, now_ns)], block);
 	}
 	round_sums(histogram->recorded, &recorded);
 	round_sums(histogram->inuse, &inuse);

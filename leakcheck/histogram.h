@@ -19,9 +19,12 @@ struct histogram {
 	struct snapshot_amount inuse[SEGMENT_HISTOGRAM_BUCKETS];
 };
 
-/* Fills `histogram` from the selected stacks (one bool each; NULL: all). */
+/*
+ * Fills `histogram` from the selected stacks (one bool each; NULL: all). Ages are
+ * those at now_ns, on the monotonic clock of the process.
+ */
 void histogram_fill(struct histogram *histogram, const struct snapshot *snapshot,
-		    enum segment_histogram_kind kind, const bool *selected);
+		    enum segment_histogram_kind kind, const bool *selected, uint64_t now_ns);
 
 uint32_t histogram_size_bucket(uint64_t size);
 uint32_t histogram_lifetime_bucket(uint64_t lifetime_ns);

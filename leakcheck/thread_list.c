@@ -56,7 +56,7 @@ int thread_list_fill(struct thread_list *list, const struct snapshot *snapshot,
 			.allocated = thread_allocated(&snapshot->threads[i]),
 		};
 
-		if (row.inuse.samples || row.allocated.samples)
+		if (row.inuse.samples || (!selected && row.allocated.samples))
 			list->rows[list->count++] = row;
 	}
 	qsort(list->rows, list->count, sizeof(*list->rows), compare_rows);

@@ -24,7 +24,7 @@ struct thread_list {
 /*
  * The threads of the selected stacks (one bool each; NULL: all). Allocations are
  * recorded per thread for all stacks together, so `allocated` ignores the
- * selection. 0 or -ENOMEM; release with thread_list_free().
+ * selection, and a selection has only threads with something in use. 0 or -ENOMEM; release with thread_list_free().
  */
 int thread_list_fill(struct thread_list *list, const struct snapshot *snapshot,
 		     const bool *selected);

@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #define MS UINT64_C(1000000)
+#define NOW (1000 * MS)
 
 static const struct snapshot_bucket buckets[] = {
 	{SEGMENT_HISTOGRAM_SIZE, 7, 2, 200, 2},
@@ -24,7 +25,7 @@ static struct snapshot_stack stacks[] = {
 	{.buckets = more_buckets, .bucket_count = 1},
 };
 
-/* Taken at 1 s; the second block is from the future, as clocks may have it. */
+/* At 1 s; the second block is from the future, as clocks may have it. */
 static struct snapshot_block blocks[] = {
 	{.size = 100, .bytes = 100, .objects = 1, .birth_monotonic_ns = 985 * MS},
 	{.size = 0, .bytes = 0, .objects = 1, .birth_monotonic_ns = 2000 * MS, .stack = 1},
@@ -35,7 +36,6 @@ static const struct snapshot snapshot = {
 	.stack_count = 2,
 	.blocks = blocks,
 	.block_count = 2,
-	.taken_monotonic_ns = 1000 * MS,
 };
 
 START_TEST(sizes_go_to_buckets_by_powers_of_two)
@@ -94,7 +94,7 @@ START_TEST(recorded_buckets_of_all_stacks_are_added)
 {
 	struct histogram histogram;
 
-	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, NULL);
+	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, NULL, NOW);
 	ck_assert_uint_eq(histogram.recorded[7].bytes, 600);
 	ck_assert_uint_eq(histogram.recorded[7].objects, 6);
 	ck_assert_uint_eq(histogram.recorded[7].samples, 4);
@@ -107,7 +107,7 @@ START_TEST(live_blocks_are_sorted_by_size)
 {
 	struct histogram histogram;
 
-	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, NULL);
+	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, NULL, NOW);
 	ck_assert_uint_eq(histogram.inuse[7].bytes, 100);
 	ck_assert_uint_eq(histogram.inuse[0].objects, 1);
 }
@@ -117,7 +117,7 @@ START_TEST(live_blocks_are_sorted_by_age)
 {
 	struct histogram histogram;
 
-	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_LIFETIME, NULL);
+	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_LIFETIME, NULL, NOW);
 	ck_assert_uint_eq(histogram.recorded[21].bytes, 100);
 	ck_assert_uint_eq(histogram.inuse[21].bytes, 100);
 	ck_assert_uint_eq(histogram.inuse[0].objects, 1);
@@ -129,7 +129,7 @@ START_TEST(only_selected_stacks_and_their_blocks_count)
 	const bool selected[] = {false, true};
 	struct histogram histogram;
 
-	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, selected);
+	histogram_fill(&histogram, &snapshot, SEGMENT_HISTOGRAM_SIZE, selected, NOW);
 	ck_assert_uint_eq(histogram.recorded[7].bytes, 400);
 	ck_assert_uint_eq(histogram.recorded[63].samples, 0);
 	ck_assert_uint_eq(histogram.inuse[7].samples, 0);

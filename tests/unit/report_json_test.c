@@ -16,14 +16,14 @@ static char *text;
 static void print(const struct profile *profile, unsigned views, enum report_by by)
 {
 	const struct report_request request = {
-		.views = views, .by = by, .top = 10, .young_ns = 10 * SMALL_MS};
+		.views = views, .by = by, .top = 10, .young_ns = 10 * SMALL_MS, .is_alive = true};
 	size_t size;
 	FILE *const out = open_memstream(&text, &size);
 	struct report report;
 	char error[256];
 
 	ck_assert_int_eq(report_fill(&report, profile, &request, error, sizeof(error)), 0);
-	report_json_print(&report, true, out);
+	report_json_print(&report, out);
 	report_fini(&report);
 	ck_assert_int_eq(fclose(out), 0);
 }

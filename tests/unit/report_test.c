@@ -115,6 +115,58 @@ START_TEST(an_overview_shows_the_peak_only_when_it_differs)
 }
 END_TEST
 
+START_TEST(an_overview_leaves_out_what_allocated_nothing_itself)
+{
+	struct report_request request = {.by = REPORT_BY_FUNCTION, .overview = true, .top = 10};
+
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.tables[0].row_count, 1);
+	ck_assert_uint_eq(report.tables[0].row_total, 1);
+	report_fini(&report);
+	request.by_cumulative = true;
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.tables[0].row_count, 5);
+	ck_assert_str_eq(row_name(0, 0), "xmalloc");
+	ck_assert_str_eq(row_name(0, 1), "main");
+	report_fini(&report);
+}
+END_TEST
+
+START_TEST(a_process_that_has_ended_grows_no_older)
+{
+	struct report_request request = {
+		.views = 1U << VIEW_INUSE, .by = REPORT_BY_LIFETIME, .top = 10, .is_alive = true};
+	const uint32_t age_100_ms = histogram_lifetime_bucket(100 * SMALL_MS);
+	const uint32_t age_50_ms = histogram_lifetime_bucket(50 * SMALL_MS);
+
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.histogram->inuse[age_100_ms].bytes, 256);
+	report_fini(&report);
+	request.is_alive = false;
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.histogram->inuse[age_50_ms].bytes, 256);
+	report_fini(&report);
+}
+END_TEST
+
+START_TEST(threads_of_some_stacks_show_what_is_in_use_only)
+{
+	struct report_request request = {.views = 1U << VIEW_INUSE | 1U << VIEW_ALLOC,
+					 .by = REPORT_BY_THREAD,
+					 .top = 10,
+					 .focus = "read_all"};
+
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.request.views, 1U << VIEW_INUSE);
+	ck_assert_uint_eq(report.threads.rows[0].inuse.bytes, 1 << 20);
+	report_fini(&report);
+	request.views = 1U << VIEW_ALLOC;
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)),
+			 -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "go with --view inuse"));
+}
+END_TEST
+
 START_TEST(young_is_the_nearest_border)
 {
 	const struct report_request request = {
@@ -159,6 +211,8 @@ UNIT_MAIN(each_view_asked_for_has_a_table, functions_name_the_callers_behind_the
 	  modules_are_charged_for_what_they_call, lines_are_rows_when_asked_for,
 	  the_number_of_rows_is_limited_and_the_totals_are_not,
 	  a_filter_leaves_the_process_totals_as_they_are,
-	  an_overview_shows_the_peak_only_when_it_differs, young_is_the_nearest_border,
-	  sizes_of_the_peak_are_not_recorded_and_said_so, a_bad_filter_is_reported,
-	  an_empty_profile_has_empty_tables)
+	  an_overview_shows_the_peak_only_when_it_differs,
+	  an_overview_leaves_out_what_allocated_nothing_itself,
+	  a_process_that_has_ended_grows_no_older, threads_of_some_stacks_show_what_is_in_use_only,
+	  young_is_the_nearest_border, sizes_of_the_peak_are_not_recorded_and_said_so,
+	  a_bad_filter_is_reported, an_empty_profile_has_empty_tables)

@@ -17,13 +17,15 @@ static size_t size;
 static void print(const struct profile *profile, const struct report_request *request,
 		  bool is_alive, unsigned width)
 {
+	struct report_request full = *request;
 	FILE *const out = open_memstream(&text, &size);
 	struct report report;
 	char error[256];
 
+	full.is_alive = is_alive;
 	setenv("TZ", "UTC", 1);
-	ck_assert_int_eq(report_fill(&report, profile, request, error, sizeof(error)), 0);
-	ck_assert_int_eq(report_text_print(&report, is_alive, out, width), 0);
+	ck_assert_int_eq(report_fill(&report, profile, &full, error, sizeof(error)), 0);
+	ck_assert_int_eq(report_text_print(&report, out, width), 0);
 	report_fini(&report);
 	ck_assert_int_eq(fclose(out), 0);
 }
@@ -116,6 +118,16 @@ START_TEST(a_filter_is_said_in_the_title)
 	request.top = 1;
 	print(&small_profile, &request, true, 0);
 	expect("\nIn use, by stack: ~256 B in ~4 objects (only 1 sample) match, 0.0 % of all\n");
+}
+END_TEST
+
+START_TEST(a_filter_without_a_match_says_so)
+{
+	struct report_request request = by_stack;
+
+	request.focus = "no such function";
+	print(&small_profile, &request, true, 0);
+	expect("\nIn use, by stack: nothing matches\n");
 }
 END_TEST
 
@@ -220,7 +232,7 @@ END_TEST
 UNIT_MAIN(the_head_says_whose_heap_and_how_large, a_process_that_ended_or_was_killed_is_called_so,
 	  functions_stand_in_a_table_with_errors_and_callers,
 	  stacks_are_printed_from_the_innermost_frame, a_filter_is_said_in_the_title,
-	  sizes_are_ranges, lifetimes_start_at_their_borders,
+	  a_filter_without_a_match_says_so, sizes_are_ranges, lifetimes_start_at_their_borders,
 	  threads_have_their_names_and_the_rest_is_together, exact_numbers_have_no_error_column,
 	  what_was_not_seen_is_said, an_empty_profile_says_why_it_is_empty,
 	  long_names_are_shortened_on_a_terminal_only, the_short_list_has_a_line_for_each_function)

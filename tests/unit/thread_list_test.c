@@ -64,6 +64,7 @@ START_TEST(a_selection_of_stacks_limits_what_is_in_use)
 	struct thread_list list;
 
 	ck_assert_int_eq(thread_list_fill(&list, &snapshot, selected), 0);
+	ck_assert_uint_eq(list.count, 1);
 	ck_assert_uint_eq(list.rows[0].inuse.bytes, 50);
 	thread_list_free(&list);
 }
