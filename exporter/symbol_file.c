@@ -97,20 +97,20 @@ static bool has_same_build_id(const struct snapshot_module *module, const void *
 	return size == module->build_id_size && memcmp(id, module->build_id, size) == 0;
 }
 
-/* Does the file's first executable segment look like the one in memory? */
+/* Does the file's largest executable segment look like the one in memory? */
 static bool has_same_text(const struct snapshot_module *module, Elf *elf)
 {
+	GElf_Phdr phdr, text = {.p_memsz = 0};
 	size_t count = 0;
-	GElf_Phdr phdr;
 
 	elf_getphdrnum(elf, &count);
 	for (size_t i = 0; i < count; i++)
 		if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_LOAD &&
-		    (phdr.p_flags & PF_X))
-			return phdr.p_vaddr + module->load_bias == module->text_start &&
-			       phdr.p_offset == module->text_offset &&
-			       phdr.p_memsz == module->text_end - module->text_start;
-	return false;
+		    (phdr.p_flags & PF_X) && phdr.p_memsz > text.p_memsz)
+			text = phdr;
+	return text.p_memsz > 0 && text.p_vaddr + module->load_bias == module->text_start &&
+	       text.p_offset == module->text_offset &&
+	       text.p_memsz == module->text_end - module->text_start;
 }
 
 /* Was the file written to after the module was loaded? Only known where file
