@@ -88,6 +88,10 @@ perl_top() {
 	facts report report.json inuse bytes >expected.txt
 	grep -q '_M_realloc_insert<int, int&>' expected.txt
 	diff expected.txt <(go_top profile.pb.gz inuse_space)
+	# Neither does pprof's own symbolization change them.
+	PPROF_TMPDIR=$PWD go tool pprof -top -unit=B -nodecount=1000000 -nodefraction=0 \
+		-edgefraction=0 profile.pb.gz >top.txt
+	diff expected.txt <(facts top top.txt)
 }
 
 @test "allocator_functions_are_not_in_the_file" {
@@ -121,6 +125,22 @@ perl_top() {
 	PPROF_TMPDIR=$PWD run go tool pprof -top -lines -symbolize=force profile.pb.gz
 	expect_status 0
 	expect_output "keep_large .*export_sites.c:$line"
+}
+
+@test "pprof_finds_the_functions_of_a_program_with_several_segments" {
+	need go strip readelf
+	strip -o stripped "$programs/export_segments"
+	[ "$(readelf -lW stripped | grep -c 'LOAD.* R E ')" -eq 2 ]
+	record ./stripped
+	"$heaptide" export -o profile.pb.gz
+	PPROF_TMPDIR=$PWD run go tool pprof -top -symbolize=none profile.pb.gz
+	expect_output '1000B .* stripped\+0x'
+	cp "$programs/export_segments" stripped
+	line=$(grep -n 'malloc(2000)' "$BATS_TEST_DIRNAME/export_segments.c" | cut -d: -f1)
+	PPROF_TMPDIR=$PWD run go tool pprof -top -lines profile.pb.gz
+	expect_status 0
+	expect_output '1000B .* allocate_near '
+	expect_output "2000B .* allocate_far .*export_segments.c:$line"
 }
 
 @test "lines_are_in_the_file_when_asked_for" {
