@@ -41,6 +41,16 @@ sources() {
 	[ -z "$missing" ]
 }
 
+@test "every page that a file refers to exists" {
+	local page missing=
+
+	for page in $(grep -rhoE 'docs/[a-z_]+\.md' README.md docs Makefile interpose sampler leakcheck exporter | sort -u); do
+		[ -f "$page" ] || missing+="$page "
+	done
+	echo "missing: $missing"
+	[ -z "$missing" ]
+}
+
 @test "no source file is longer than 600 lines" {
 	run bash -c "find interpose sampler leakcheck exporter -name '*.[ch]' | xargs wc -l | awk '\$2 != \"total\" && \$1 > 600'"
 	echo "$output"
