@@ -105,8 +105,10 @@ static void walk_views(const struct snapshot *snapshot)
 
 		sink += total.bytes;
 	}
-	histogram_fill(&histogram, snapshot, SEGMENT_HISTOGRAM_SIZE, NULL);
-	histogram_fill(&histogram, snapshot, SEGMENT_HISTOGRAM_LIFETIME, NULL);
+	histogram_fill(&histogram, snapshot, SEGMENT_HISTOGRAM_SIZE, NULL,
+		       snapshot->taken_monotonic_ns);
+	histogram_fill(&histogram, snapshot, SEGMENT_HISTOGRAM_LIFETIME, NULL,
+		       snapshot->taken_monotonic_ns);
 	REQUIRE(thread_list_fill(&list, snapshot, NULL) == 0);
 	thread_list_free(&list);
 }
