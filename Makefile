@@ -32,9 +32,9 @@ compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
 	libdw-dev libelf-dev libjemalloc-dev libiberty-dev systemtap-sdt-dev
 DEMO_PACKAGES  := redis-server redis-tools python3-minimal
-TEST_PACKAGES  := g++ clang libclang-rt-14-dev clang-format check bats perl file binutils libunwind-dev valgrind gdb \
+TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format check bats perl file binutils libunwind-dev valgrind gdb \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 \
-	libjemalloc2 elfutils xz-utils python3 sqlite3 git nodejs strace procps util-linux jq shellcheck
+	libjemalloc2 elfutils debuginfod xz-utils python3 sqlite3 git nodejs strace procps util-linux jq shellcheck
 
 # ---------------------------------------------------------------- flags
 

@@ -61,12 +61,14 @@ int symbol_file_places_init(struct symbol_file_places *places, const struct snap
 			    const char *sysroot)
 {
 	*places = (struct symbol_file_places){
-		.snapshot = snapshot, .sysroot = sysroot, .sysroot_fd = -1, .root_fd = -1};
+		.snapshot = snapshot, .sysroot_fd = -1, .root_fd = -1};
 	elf_version(EV_CURRENT);
 	places->is_local = live_process_is_of_this_boot(snapshot);
 	places->pid = live_process_find(snapshot);
-	if (sysroot)
-		places->sysroot_fd = open(sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* libdwfl takes a relative path for one beside the binary. */
+	places->sysroot = sysroot ? realpath(sysroot, NULL) : NULL;
+	if (places->sysroot)
+		places->sysroot_fd = open(places->sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (places->pid)
 		places->root_fd = open_root(places->pid);
 	places->debug_path = debug_path(places);
@@ -84,6 +86,7 @@ void symbol_file_places_fini(struct symbol_file_places *places)
 		close(places->sysroot_fd);
 	if (places->root_fd >= 0)
 		close(places->root_fd);
+	free(places->sysroot);
 	free(places->debug_path);
 }
 

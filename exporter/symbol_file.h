@@ -18,7 +18,7 @@
 /* Where to look for the files of one snapshot. */
 struct symbol_file_places {
 	const struct snapshot *snapshot;
-	const char *sysroot; /* or NULL */
+	char *sysroot;	     /* absolute, or NULL */
 	bool is_local;	     /* the process was started on this machine, since its boot */
 	pid_t pid;	     /* the live process, or 0 */
 	int sysroot_fd;	     /* -1: none */
@@ -27,7 +27,8 @@ struct symbol_file_places {
 	Dwfl_Callbacks callbacks;
 };
 
-/* All of it points into itself and into the arguments, so it must not move. */
+/* It points into itself, so it must not move, and to the snapshot. A sysroot that
+ * is not there (or NULL) is none. 0 or -ENOMEM. */
 int symbol_file_places_init(struct symbol_file_places *places, const struct snapshot *snapshot,
 			    const char *sysroot);
 void symbol_file_places_fini(struct symbol_file_places *places);

@@ -33,9 +33,13 @@ static const char *executable_path(struct module_path_scratch *scratch)
 {
 	const long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", scratch->path,
 			       sizeof(scratch->path) - 1);
+	const char *name = (const char *)getauxval(AT_EXECFN);
 
 	scratch->path[n > 0 ? n : 0] = '\0';
 	cut_deleted(scratch->path);
+	/* Without /proc there is what execve() was called with. */
+	if (n <= 0 && name && name[0] == '/')
+		return name;
 	return scratch->path;
 }
 
