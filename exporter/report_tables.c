@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exporter/amount_text.h"
 #include "exporter/text_table.h"
@@ -21,6 +22,10 @@
 #define BAR "####################"
 #define BAR_LENGTH 20
 #define INDENT 2
+/* Terminals below it show less beside the names. */
+#define NARROW 100
+/* What stands before the name of a caller. */
+#define CALLER " <- "
 #define FRAME_INDENT 6
 #define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
@@ -55,20 +60,23 @@ static void add_objects(struct text_table *table, const struct snapshot_amount *
 	text_table_add(table, "%s", amount->samples ? amount_text_objects(amount).text : "");
 }
 
-/* The four cells of an amount and its objects; empty, so that their columns go
- * away, when the view is not shown. */
+/* Empty cells, so that their columns go away. */
+static void add_nothing(struct text_table *table, unsigned count)
+{
+	while (count--)
+		text_table_add(table, "%s", "");
+}
+
+/* The four cells of an amount and its objects. */
 static void add_view(struct text_table *table, bool is_shown, const struct snapshot_amount *amount,
 		     const struct snapshot_amount *whole)
 {
-	unsigned i;
-
-	if (is_shown) {
-		add_amount(table, amount, whole);
-		add_objects(table, amount);
+	if (!is_shown) {
+		add_nothing(table, 4);
 		return;
 	}
-	for (i = 0; i < 4; i++)
-		text_table_add(table, "%s", "");
+	add_amount(table, amount, whole);
+	add_objects(table, amount);
 }
 
 static void print_title(const struct report *report, const struct report_table *table, FILE *out)
@@ -95,6 +103,24 @@ static void print_title(const struct report *report, const struct report_table *
 	fputc('\n', out);
 }
 
+/* The length of a C++ name without its parameters, which callers are shown without. */
+static int bare_length(const char *name)
+{
+	const char *const end = strrchr(name, ')');
+	const char *at = end;
+	int depth = 0;
+
+	/* More than "const" or a compiler's remark behind it: not a list of parameters. */
+	if (!end || (end[1] != '\0' && end[1] != ' '))
+		return (int)strlen(name);
+	for (; at > name; at--) {
+		depth += (*at == ')') - (*at == '(');
+		if (depth == 0)
+			return (int)(at - name);
+	}
+	return (int)strlen(name);
+}
+
 /* "name <- caller <- caller" */
 static void add_name(struct text_table *table, const struct report *report,
 		     const struct report_row *row)
@@ -109,13 +135,41 @@ static void add_name(struct text_table *table, const struct report *report,
 		return;
 	}
 	fputs(report->names.names[row->amounts->key], stream);
-	for (i = 0; i < row->callers.count; i++)
-		fprintf(stream, " <- %s", report->names.names[row->callers.ids[i]]);
+	for (i = 0; i < row->callers.count; i++) {
+		const char *const name = report->names.names[row->callers.ids[i]];
+
+		fprintf(stream, CALLER "%.*s", bare_length(name), name);
+	}
 	if (fclose(stream))
 		table->failed = true;
 	else
 		text_table_add(table, "%s", text);
 	free(text);
+}
+
+/* An overview has no cumulative amounts, a narrow terminal has them only. */
+static void add_cumulative(struct text_table *table, const struct report *report,
+			   const struct report_table *from, const struct snapshot_amount *amount,
+			   unsigned width)
+{
+	if (report->request.overview && !report->request.by_cumulative) {
+		add_nothing(table, 3);
+	} else if (width > 0 && width < NARROW) {
+		text_table_add(table, "%s", amount_text_bytes(amount).text);
+		add_nothing(table, 2);
+	} else {
+		add_amount(table, amount, &report->totals[from->view.kind]);
+	}
+}
+
+/* Seven cells and a name. */
+static void add_row(struct text_table *table, const struct report *report,
+		    const struct report_table *from, const struct report_row *row, unsigned width)
+{
+	add_amount(table, &row->amounts->flat, &report->totals[from->view.kind]);
+	add_objects(table, &row->amounts->flat);
+	add_cumulative(table, report, from, &row->amounts->cumulative, width);
+	add_name(table, report, row);
 }
 
 static int print_names(const struct report *report, const struct report_table *table, FILE *out,
@@ -131,21 +185,16 @@ static int print_names(const struct report *report, const struct report_table *t
 		{"flat", true},	      {"+/-", true}, {"share", true}, {"objects", true},
 		{"cumulative", true}, {"+/-", true}, {"share", true}, {"module", false},
 	};
-	const struct snapshot_amount *const whole = &report->totals[table->view.kind];
+	const bool is_by_module = table->by == REPORT_BY_MODULE;
 	struct text_table text;
 	size_t i;
 	int status;
 
-	text_table_init(&text, table->by == REPORT_BY_MODULE ? module_columns : function_columns,
+	text_table_init(&text, is_by_module ? module_columns : function_columns,
 			COLUMN_COUNT(function_columns));
-	for (i = 0; i < table->row_count; i++) {
-		const struct grouping_row *const row = table->rows[i].amounts;
-
-		add_amount(&text, &row->flat, whole);
-		add_objects(&text, &row->flat);
-		add_amount(&text, &row->cumulative, whole);
-		add_name(&text, report, &table->rows[i]);
-	}
+	text.remark = CALLER;
+	for (i = 0; i < table->row_count; i++)
+		add_row(&text, report, table, &table->rows[i], width);
 	status = text_table_print(&text, out, INDENT, width);
 	text_table_fini(&text);
 	return status;
@@ -335,6 +384,7 @@ int report_tables_print_top(const struct report *report, FILE *out, unsigned ind
 	int status;
 
 	text_table_init(&text, columns, COLUMN_COUNT(columns));
+	text.remark = CALLER;
 	for (i = 0; i < table->row_count && table->rows[i].amounts->flat.samples; i++) {
 		const struct snapshot_amount *const flat = &table->rows[i].amounts->flat;
 		const struct units_text error = amount_text_error(flat);

@@ -127,14 +127,37 @@ static unsigned column_width(const struct text_table *table, size_t column)
 	return width;
 }
 
-static void print_cell(const struct text_column *column, const char *text, unsigned width,
+/* Leaves out as many remarks from the end as needed. */
+static void put_without_remarks(FILE *out, const char *text, const char *remark, unsigned width)
+{
+	char *const short_text = strdup(text);
+	char *last = short_text;
+
+	while (last && text_width(short_text) > width) {
+		char *next = strstr(short_text, remark);
+
+		for (last = next; next; next = strstr(next + 1, remark))
+			last = next;
+		if (last)
+			*last = '\0';
+	}
+	text_table_put(out, short_text ? short_text : text, width);
+	free(short_text);
+}
+
+/* Only a text of the last column can be wider than its column. */
+static void print_cell(const struct text_table *table, size_t i, const char *text, unsigned width,
 		       bool last, FILE *out)
 {
+	const struct text_column *column = &table->columns[i];
 	unsigned used = text_width(text), fill = used < width ? width - used : 0;
 
 	if (column->is_right)
 		fprintf(out, "%*s", (int)fill, "");
-	text_table_put(out, text, width);
+	if (used > width && table->remark)
+		put_without_remarks(out, text, table->remark, width);
+	else
+		text_table_put(out, text, width);
 	if (!last)
 		fprintf(out, "%*s", (int)(GAP + (column->is_right ? 0 : fill)), "");
 }
@@ -155,8 +178,7 @@ static void print_row(const struct text_table *table, char *const *cells, const 
 	fprintf(out, "%*s", (int)indent, "");
 	for (i = 0; i <= last; i++) {
 		if (widths[i])
-			print_cell(&table->columns[i], cell_text(table, cells, i), widths[i],
-				   i == last, out);
+			print_cell(table, i, cell_text(table, cells, i), widths[i], i == last, out);
 	}
 	fputc('\n', out);
 }

@@ -18,6 +18,9 @@ struct text_column {
 struct text_table {
 	const struct text_column *columns;
 	size_t column_count;
+	/* What starts a remark in the last column, such as " <- ": remarks are left out
+	 * first when a row is too wide. NULL: there are none. */
+	const char *remark;
 	char **cells; /* row by row; the caller's columns, left to right */
 	size_t cell_count, capacity;
 	bool failed; /* a cell is missing: no memory */

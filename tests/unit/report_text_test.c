@@ -93,6 +93,19 @@ START_TEST(functions_stand_in_a_table_with_errors_and_callers)
 }
 END_TEST
 
+START_TEST(a_narrow_terminal_keeps_room_for_the_names)
+{
+	struct report_request request = by_stack;
+
+	request.by = REPORT_BY_FUNCTION;
+	print(&small_profile, &request, true, 99);
+	expect("share  objects  cumulative  function");
+	free(text);
+	print(&small_profile, &request, true, 100);
+	expect("share  objects  cumulative       +/-  share  function");
+}
+END_TEST
+
 START_TEST(stacks_are_printed_from_the_innermost_frame)
 {
 	print(&small_profile, &by_stack, true, 0);
@@ -217,6 +230,31 @@ START_TEST(long_names_are_shortened_on_a_terminal_only)
 }
 END_TEST
 
+static void expect_caller(const char *name, const char *shown)
+{
+	struct report_request request = by_stack;
+	char part[256];
+
+	request.by = REPORT_BY_FUNCTION;
+	small_functions[SMALL_COPY].name = name;
+	print(&small_profile, &request, true, 0);
+	snprintf(part, sizeof(part), "  xmalloc <- %s <- read_all <- main\n", shown);
+	expect(part);
+	free(text);
+}
+
+START_TEST(callers_are_shown_without_their_parameters)
+{
+	expect_caller("v8::(anonymous namespace)::Copy(int, std::function<void (long)> const&)",
+		      "v8::(anonymous namespace)::Copy");
+	expect_caller("Copier::operator()(char) const", "Copier::operator()");
+	expect_caller("copy(int) [clone .isra.0]", "copy");
+	expect_caller("v8::(anonymous namespace)::table", "v8::(anonymous namespace)::table");
+	expect_caller("(anonymous)", "(anonymous)");
+	expect_caller(")", ")");
+}
+END_TEST
+
 START_TEST(the_short_list_has_a_line_for_each_function)
 {
 	FILE *const out = open_memstream(&text, &size);
@@ -231,8 +269,9 @@ END_TEST
 
 UNIT_MAIN(the_head_says_whose_heap_and_how_large, a_process_that_ended_or_was_killed_is_called_so,
 	  functions_stand_in_a_table_with_errors_and_callers,
-	  stacks_are_printed_from_the_innermost_frame, a_filter_is_said_in_the_title,
-	  a_filter_without_a_match_says_so, sizes_are_ranges, lifetimes_start_at_their_borders,
-	  threads_have_their_names_and_the_rest_is_together, exact_numbers_have_no_error_column,
-	  what_was_not_seen_is_said, an_empty_profile_says_why_it_is_empty,
-	  long_names_are_shortened_on_a_terminal_only, the_short_list_has_a_line_for_each_function)
+	  a_narrow_terminal_keeps_room_for_the_names, stacks_are_printed_from_the_innermost_frame,
+	  a_filter_is_said_in_the_title, a_filter_without_a_match_says_so, sizes_are_ranges,
+	  lifetimes_start_at_their_borders, threads_have_their_names_and_the_rest_is_together,
+	  exact_numbers_have_no_error_column, what_was_not_seen_is_said,
+	  an_empty_profile_says_why_it_is_empty, long_names_are_shortened_on_a_terminal_only,
+	  callers_are_shown_without_their_parameters, the_short_list_has_a_line_for_each_function)

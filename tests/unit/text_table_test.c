@@ -36,6 +36,7 @@ static void expect_table(const char *last_cell, unsigned width, const char *expe
 	struct text_table table;
 
 	text_table_init(&table, columns, 4);
+	table.remark = " <- ";
 	text_table_add(&table, "%d", 1);
 	text_table_add(&table, "%s", "");
 	text_table_add(&table, "one");
@@ -63,6 +64,19 @@ START_TEST(the_last_column_is_shortened_to_the_width)
 	expect_table("a long name in the last column", 40,
 		     "   bytes  name\n"
 		     "       1  one      a long na...st column\n"
+		     " 1000000  million  x\n");
+}
+END_TEST
+
+START_TEST(remarks_go_before_a_name_is_shortened)
+{
+	expect_table("a function <- a caller <- another caller", 44,
+		     "   bytes  name\n"
+		     "       1  one      a function <- a caller\n"
+		     " 1000000  million  x\n");
+	expect_table("a function with a long name <- a caller", 40,
+		     "   bytes  name\n"
+		     "       1  one      a functio...long name\n"
 		     " 1000000  million  x\n");
 }
 END_TEST
@@ -121,6 +135,7 @@ START_TEST(a_file_has_no_terminal_width)
 END_TEST
 
 UNIT_MAIN(columns_line_up_and_empty_ones_go_away, the_last_column_is_shortened_to_the_width,
+	  remarks_go_before_a_name_is_shortened,
 	  the_last_column_keeps_some_places_on_the_narrowest_terminal,
 	  wide_tables_stay_whole_without_a_terminal, a_text_is_shortened_in_the_middle,
 	  a_letter_of_several_bytes_has_one_place_and_stays_whole, nothing_can_steer_the_terminal,
