@@ -327,23 +327,28 @@ static void append_frame(struct builder *builder, uint32_t location)
 		profile->sample_locations[builder->frame_count++] = location;
 }
 
+/* A library that does nothing but allocate: a libc and the program do more. */
+static bool is_allocator_library(const struct builder *builder, uint32_t mapping)
+{
+	const char *const path = builder->profile->mappings[mapping].path;
+	const char *const name = base_name(path);
+
+	return mapping != 0 && strcmp(path, builder->snapshot->allocator) == 0 &&
+	       strncmp(name, "libc.", 5) != 0 && strncmp(name, "ld-musl-", 8) != 0;
+}
+
 /* Code of the allocator itself, or of this profiler's hooks. */
 static bool is_allocator_location(const struct builder *builder, uint32_t index)
 {
 	const struct profile *const profile = builder->profile;
 	const struct profile_location *const location = &profile->locations[index];
-	const struct profile_mapping *const mapping = &profile->mappings[location->mapping];
-	const char *const module = base_name(mapping->path);
+	const char *const path = profile->mappings[location->mapping].path;
 	const struct profile_line *const line =
 		&profile->lines[location->first_line + location->line_count - 1];
 
-	if (strcmp(module, "libheaptide.so") == 0)
-		return true;
-	/* libc and the executable do more than to allocate. */
-	if (location->mapping != 0 && strncmp(module, "libc.", 5) != 0 &&
-	    strcmp(mapping->path, builder->snapshot->allocator) == 0)
-		return true;
-	return allocator_frames_match(profile->functions[line->function].name);
+	return strcmp(base_name(path), "libheaptide.so") == 0 ||
+	       is_allocator_library(builder, location->mapping) ||
+	       allocator_frames_match(profile->functions[line->function].name);
 }
 
 /* Adds the frames of a stack, without those of the allocator at the inner end;

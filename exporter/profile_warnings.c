@@ -82,6 +82,31 @@ static int warn_of_losses(struct profile *profile)
 	return status;
 }
 
+/* What is normal in small numbers and worth saying when there is more of it. */
+static const struct {
+	enum segment_counter_id counter;
+	const char *text;
+} shares[] = {
+	{SEGMENT_COUNTER_stale_blocks, "were freed unseen, and counted as in use for too long"},
+	{SEGMENT_COUNTER_incomplete_stacks, "have a stack that could not be followed to its root"},
+};
+
+static int warn_of_shares(struct profile *profile)
+{
+	const uint64_t *const counters = profile->snapshot->counters;
+	const double samples = (double)counters[SEGMENT_COUNTER_samples];
+	int status = 0;
+
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]) && status == 0; i++) {
+		const double count = (double)counters[shares[i].counter];
+
+		if (count > 0.02 * samples)
+			status = warn(profile, "%.0f of %.0f samples %s", count, samples,
+				      shares[i].text);
+	}
+	return status;
+}
+
 static int warn_of_being_off(struct profile *profile)
 {
 	const uint64_t off_ns = coverage_off_ns(profile->snapshot);
@@ -114,6 +139,8 @@ int profile_warnings_collect(struct profile *profile, struct symbols *symbols)
 
 	if (status == 0)
 		status = warn_of_losses(profile);
+	if (status == 0)
+		status = warn_of_shares(profile);
 	if (status == 0)
 		status = warn_of_being_off(profile);
 	if (status == 0)

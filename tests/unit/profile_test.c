@@ -422,6 +422,25 @@ START_TEST(every_reason_to_doubt_is_a_warning)
 }
 END_TEST
 
+START_TEST(doubtful_samples_are_a_warning_when_they_are_more_than_a_few)
+{
+	struct profile *profile;
+
+	set_up();
+	snapshot.counters[SEGMENT_COUNTER_samples] = 1000;
+	snapshot.counters[SEGMENT_COUNTER_incomplete_stacks] = 20;
+	profile = make_profile();
+	ck_assert_uint_eq(profile->warning_count, 0);
+	profile_free(profile);
+	snapshot.counters[SEGMENT_COUNTER_incomplete_stacks] = 21;
+	profile = make_profile();
+	ck_assert_uint_eq(profile->warning_count, 1);
+	ck_assert_str_eq(profile->warnings[0],
+			 "21 of 1000 samples have a stack that could not be followed to its root");
+	profile_free(profile);
+}
+END_TEST
+
 UNIT_MAIN(frames_are_named_by_the_call_before_the_return_address,
 	  two_places_in_one_function_are_two_locations_of_one_function,
 	  the_main_program_is_the_first_mapping_even_when_no_stack_is_in_it,
@@ -434,4 +453,5 @@ UNIT_MAIN(frames_are_named_by_the_call_before_the_return_address,
 	  inlined_allocator_functions_are_trimmed_and_the_others_kept_in_order,
 	  a_mapping_has_what_all_of_its_locations_have,
 	  what_is_not_known_of_a_stack_is_a_frame_in_brackets, a_sound_profile_has_no_warnings,
-	  every_reason_to_doubt_is_a_warning)
+	  every_reason_to_doubt_is_a_warning,
+	  doubtful_samples_are_a_warning_when_they_are_more_than_a_few)
