@@ -201,10 +201,12 @@ bool eh_frame_read_pointer(const struct eh_frame_bytes *bytes, const uint8_t **p
  * the last byte too. */
 static struct cursor open_entry(const struct eh_frame_bytes *bytes, const uint8_t *p)
 {
-	struct cursor c = {p, bytes->end, p < bytes->start || p > bytes->end};
+	struct cursor c = {p, bytes->end, false};
 
-	if (c.bad)
+	if (p < bytes->start || p > bytes->end) {
+		fail(&c);
 		return c;
+	}
 
 	uint64_t length = read_bytes(&c, 4);
 
@@ -321,6 +323,14 @@ static int32_t small(struct cursor *c, int64_t value)
 	return (int32_t)value;
 }
 
+/* Unsigned numbers above INT64_MAX are too large as well. */
+static int32_t read_small(struct cursor *c)
+{
+	const uint64_t value = read_uleb(c);
+
+	return small(c, value > INT32_MAX ? INT64_MAX : (int64_t)value);
+}
+
 /* Products wrap instead of overflowing; small() finds out. */
 static int64_t scaled(uint64_t factor, const struct eh_frame_function *f)
 {
@@ -383,7 +393,7 @@ static void define_cfa_expression(struct unwind_rule *rule, struct cursor c)
 		if (c.p < c.end) {
 			if (read_bytes(&c, 1) != OP_PLUS_UCONST)
 				return;
-			rule->cfa_addend = small(&c, (int64_t)read_uleb(&c));
+			rule->cfa_addend = read_small(&c);
 		}
 	}
 	if (!c.bad && c.p == c.end)
@@ -474,7 +484,7 @@ static bool run_cfa_instruction(struct machine *m, struct cursor *c, uint8_t cod
 	switch (code) {
 	case CFA_DEF_CFA:
 		define_cfa_register(now, read_uleb(c));
-		now->cfa_offset = small(c, (int64_t)read_uleb(c));
+		now->cfa_offset = read_small(c);
 		return true;
 	case CFA_DEF_CFA_SF:
 		define_cfa_register(now, read_uleb(c));
@@ -484,7 +494,7 @@ static bool run_cfa_instruction(struct machine *m, struct cursor *c, uint8_t cod
 		define_cfa_register(now, read_uleb(c));
 		return true;
 	case CFA_DEF_CFA_OFFSET:
-		now->cfa_offset = small(c, (int64_t)read_uleb(c));
+		now->cfa_offset = read_small(c);
 		return true;
 	case CFA_DEF_CFA_OFFSET_SF:
 		now->cfa_offset = small(c, scaled((uint64_t)read_sleb(c), f));
