@@ -161,6 +161,27 @@ static void print_heartbeat(void *context)
 	snapshot_free(snapshot);
 }
 
+/* A script without #!, as shells run it. */
+static int start_shell(struct run *run, char *path, char **arguments)
+{
+	size_t count = 0;
+	char **shell_arguments;
+	int error;
+
+	while (arguments[count])
+		count++;
+	shell_arguments = calloc(count + 2, sizeof(*shell_arguments));
+	if (!shell_arguments)
+		return -ENOMEM;
+	shell_arguments[0] = "sh";
+	shell_arguments[1] = path;
+	memcpy(shell_arguments + 2, arguments + 1, (count - 1) * sizeof(*arguments));
+	error = supervisor_start(&run->supervisor, "/bin/sh", shell_arguments, set_environment,
+				 run);
+	free(shell_arguments);
+	return error;
+}
+
 static int start_program(struct run *run, char **arguments)
 {
 	struct program program;
@@ -174,7 +195,14 @@ static int start_program(struct run *run, char **arguments)
 	}
 	run->can_preload = program.can_preload;
 	run->last_ns = clock_ns(CLOCK_MONOTONIC);
-	error = supervisor_start(&run->supervisor, arguments, set_environment, run);
+	error = supervisor_start(&run->supervisor, program.path, arguments, set_environment, run);
+	if (error == -ENOEXEC && program.is_text)
+		error = start_shell(run, program.path, arguments);
+	if (error == -ENOENT) {
+		log_failure("cannot execute %s: the interpreter or loader it names is not there",
+			    arguments[0]);
+		return 127;
+	}
 	if (error != 0)
 		return refuse_program(arguments[0], error);
 	run->family.program = run->supervisor.pid;

@@ -212,7 +212,7 @@ static bool is_for_musl(const struct image *image, const Elf64_Phdr *interpreter
 	return path && memmem(path, interpreter->p_filesz, "/ld-musl-", 9);
 }
 
-static void look_at_dynamic(const struct image *image, const Elf64_Ehdr *header,
+static void look_at_dynamic(const struct image *image, const Elf64_Ehdr *header, const char *path,
 			    struct program *program)
 {
 	const Elf64_Phdr *interpreter = find_segment(image, header, PT_INTERP);
@@ -223,31 +223,31 @@ static void look_at_dynamic(const struct image *image, const Elf64_Ehdr *header,
 		set_obstacle(program, true,
 			     "%s is a Go program: only what its C code allocates is seen; for Go's "
 			     "own heap use runtime/pprof and `go tool pprof`",
-			     program->path);
+			     path);
 	else if (!interpreter)
 		set_obstacle(
 			program, true,
 			"%s is statically linked, so nothing can be preloaded into it; link it "
 			"without -static",
-			program->path);
+			path);
 	else if (contents.has_asan)
 		set_obstacle(program, false,
 			     "%s is built with AddressSanitizer, which must be the first library; "
 			     "build it without -fsanitize=address",
-			     program->path);
+			     path);
 	else if (is_for_musl(image, interpreter))
 		set_obstacle(program, false,
 			     "%s is linked with musl, and this libheaptide.so is for glibc; use a "
 			     "build of the program for glibc",
-			     program->path);
+			     path);
 	else if (contents.defines_malloc)
 		set_obstacle(program, true,
 			     "%s defines malloc itself, so its own allocations are not seen; link "
 			     "its allocator as a shared library",
-			     program->path);
+			     path);
 }
 
-static void look_at_elf(const struct image *image, struct program *program)
+static void look_at_elf(const struct image *image, const char *path, struct program *program)
 {
 	const Elf64_Ehdr *header = image_at(image, 0, 1, sizeof(*header));
 
@@ -258,37 +258,37 @@ static void look_at_elf(const struct image *image, struct program *program)
 			program, false,
 			"%s is a 32-bit program, and libheaptide.so is a 64-bit library; use a "
 			"64-bit build of it",
-			program->path);
+			path);
 	else if (header->e_machine != OWN_MACHINE)
 		set_obstacle(program, false,
 			     "%s is for another processor than " OWN_MACHINE_NAME
 			     ", which this libheaptide.so is for; profile it on its own machine",
-			     program->path);
+			     path);
 	else
-		look_at_dynamic(image, header, program);
+		look_at_dynamic(image, header, path, program);
 }
 
 /* The dynamic loader ignores LD_PRELOAD when the program gains privileges. */
-static void look_at_privileges(struct program *program)
+static void look_at_privileges(const char *path, struct program *program)
 {
 	const char *how = NULL;
 	struct stat status;
 
-	if (stat(program->path, &status) != 0)
+	if (stat(path, &status) != 0)
 		return;
 	if ((status.st_mode & S_ISUID) && status.st_uid != getuid())
 		how = "is setuid";
 	else if ((status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) &&
 		 status.st_gid != getgid())
 		how = "is setgid";
-	else if (getuid() != 0 && getxattr(program->path, "security.capability", NULL, 0) > 0)
+	else if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
 		how = "has file capabilities";
 	if (how)
 		set_obstacle(
 			program, true,
 			"%s %s, so nothing can be preloaded into it; run it as the user that it "
 			"becomes",
-			program->path, how);
+			path, how);
 }
 
 /* The next word of a #! line; false at its end. */
@@ -326,32 +326,37 @@ static bool read_interpreter(const struct image *image, char path[PATH_MAX])
 	return false;
 }
 
-/* True when the file is a script; program->path is its interpreter then. */
-static bool look_at_file(struct program *program)
+/* True when the file is a script; `path` is its interpreter then. */
+static bool look_at_file(char path[PATH_MAX], struct program *program)
 {
 	struct image image;
 	bool is_script = false;
 
-	look_at_privileges(program);
-	if (*program->obstacle || !map_image(program->path, &image))
+	look_at_privileges(path, program);
+	if (*program->obstacle || !map_image(path, &image))
 		return false;
 	if (image.size > 2 && memcmp(image.bytes, "#!", 2) == 0)
-		is_script = read_interpreter(&image, program->path);
-	else if (image.size > SELFMAG && memcmp(image.bytes, ELFMAG, SELFMAG) == 0)
-		look_at_elf(&image, program);
+		is_script = read_interpreter(&image, path);
+	else if (image.size >= SELFMAG && memcmp(image.bytes, ELFMAG, SELFMAG) == 0)
+		look_at_elf(&image, path, program);
+	else
+		program->is_text = true;
 	munmap((void *)image.bytes, image.size);
 	return is_script;
 }
 
 int program_find(const char *command, struct program *program)
 {
-	const int error = find_file(command, program->path);
+	char path[PATH_MAX];
+	int error;
 
-	*program->obstacle = '\0';
+	memset(program, 0, sizeof(*program));
 	program->can_preload = true;
+	error = find_file(command, program->path);
 	if (error != 0)
 		return error;
-	for (int i = 0; i < SCRIPTS_MAX && look_at_file(program); i++)
+	strcpy(path, program->path);
+	for (int i = 0; i < SCRIPTS_MAX && look_at_file(path, program); i++)
 		;
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 struct program {
 	char path[PATH_MAX]; /* the file that is executed */
+	bool is_text;	     /* neither ELF nor #!: for the shell, if the kernel refuses it */
 	/* One sentence that says why its allocations cannot be seen and what
 	 * would work instead; "" when they can. */
 	char obstacle[2 * PATH_MAX];

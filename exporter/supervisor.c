@@ -49,20 +49,20 @@ static void unblock_signals(const struct supervisor *supervisor)
 }
 
 /* In the child: becomes the program, or tells `report` why it cannot. */
-__attribute__((noreturn)) static void become(const struct supervisor *supervisor,
+__attribute__((noreturn)) static void become(const struct supervisor *supervisor, const char *path,
 					     char *const arguments[], int report)
 {
 	int error;
 
 	unblock_signals(supervisor);
-	execvp(arguments[0], arguments);
+	execv(path, arguments);
 	error = errno;
 	if (write(report, &error, sizeof(error)) != sizeof(error))
 		_exit(126);
 	_exit(127);
 }
 
-int supervisor_start(struct supervisor *supervisor, char *const arguments[],
+int supervisor_start(struct supervisor *supervisor, const char *path, char *const arguments[],
 		     void (*prepare)(void *context), void *context)
 {
 	int report[2], error = 0;
@@ -74,7 +74,7 @@ int supervisor_start(struct supervisor *supervisor, char *const arguments[],
 	supervisor->pid = fork();
 	if (supervisor->pid == 0) {
 		prepare(context);
-		become(supervisor, arguments, report[1]);
+		become(supervisor, path, arguments, report[1]);
 	}
 	if (supervisor->pid < 0)
 		error = errno;

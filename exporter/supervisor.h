@@ -24,11 +24,11 @@ struct supervisor {
 };
 
 /*
- * Starts `arguments` as execvp() does, with the environment changed by
+ * Executes the file at `path`, with the environment changed by
  * prepare(context), which runs in the child. 0, or -errno when it could not be
  * started.
  */
-int supervisor_start(struct supervisor *supervisor, char *const arguments[],
+int supervisor_start(struct supervisor *supervisor, const char *path, char *const arguments[],
 		     void (*prepare)(void *context), void *context);
 
 /*
