@@ -1,5 +1,6 @@
 /*
  * Every form of new and delete, at T = 1.
+ * Build with: -fsized-deallocation
  *
  * SPDX-License-Identifier: Apache-2.0
  */

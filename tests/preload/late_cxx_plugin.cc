@@ -1,6 +1,7 @@
 /*
  * A C++ library that a C program opens with dlopen(RTLD_LOCAL), as python's
  * extensions are: its operators are bound to whatever comes first in the program.
+ * Build with: -fsized-deallocation
  *
  * SPDX-License-Identifier: Apache-2.0
  */
