@@ -163,8 +163,9 @@ static uint64_t begin_gap(struct thread_state *thread)
 uint64_t sampler_charge(size_t size)
 {
 	struct thread_state *thread = &thread_state;
-	/* What was left of the gap before this allocation. */
-	uint64_t left = thread->countdown + size + thread->remaining;
+	/* What was left of the gap before this allocation. Below zero when a
+	 * signal handler came between the subtraction and this, and allocated. */
+	int64_t left = (int64_t)(thread->countdown + size + thread->remaining);
 
 	thread->countdown = 0;
 	if (!process_is_initialised())
@@ -178,7 +179,7 @@ uint64_t sampler_charge(size_t size)
 	if (thread->interval == 0)
 		left = begin_gap(thread);
 	const uint64_t interval = thread->interval;
-	const bool is_sample = interval != 0 && size >= left;
+	const bool is_sample = interval != 0 && (left <= 0 || size >= (uint64_t)left);
 	/* A wish that is noticed now holds from the next allocation on: this one
 	 * came here by the old gap, and dropping it would lose what it stands
 	 * for. Gaps have no memory, so what is left of one may be drawn anew. */

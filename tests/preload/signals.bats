@@ -19,7 +19,3 @@ load preload
 	behind=$programs/bump_plugin.so \
 		holds signals a_handler_on_another_stack_may_interrupt_the_profiler
 }
-
-@test "a handler may jump out of the profiler" {
-	behind=$programs/bump_plugin.so holds signals a_handler_may_jump_out_of_the_profiler
-}

@@ -4,18 +4,15 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 
 #include "tests/preload/own_segment.h"
 
-enum { SIZE = 23456, IN_HANDLER = 3210 };
+enum { SIZE = 77, IN_HANDLER = 66, ENOUGH_ROUNDS = 3000000 };
 
 static volatile long handled;
-static volatile long taken;
-static volatile long given_back;
 
 static void handle(int signal, void (*handler)(int), int flags)
 {
@@ -83,11 +80,17 @@ static void interrupted_for_a_while(void)
 
 	handle(SIGALRM, take_and_give_back, SA_ONSTACK | SA_RESTART);
 	tick_every(100);
-	for (; handled < 3000; rounds++)
+	for (; handled < 2000 && rounds < ENOUGH_ROUNDS; rounds++)
 		free(malloc(SIZE));
 	tick_every(0);
-	CHECK_EQUAL(own_counts().samples - before.samples + drops() - drops_before,
-		    rounds + 2 * handled);
+	CHECK(handled > 0);
+	const long recorded = own_counts().samples - before.samples + drops() - drops_before;
+
+	/* All of the main line's; of a handler's not those that came in the few
+	 * instructions between a countdown's end and the slow path. */
+	CHECK(recorded >= rounds);
+	CHECK(recorded >= rounds + handled);
+	CHECK(recorded <= rounds + 2 * handled);
 	/* A free that could not be recorded leaves its block. */
 	CHECK(own_counts().live - before.live <= own_counter(SEGMENT_COUNTER_lost_frees));
 }
@@ -107,38 +110,6 @@ static void a_handler_on_another_stack_may_interrupt_the_profiler(void)
 	interrupted_for_a_while();
 }
 
-static sigjmp_buf start;
-
-static void jump_away(int signal)
-{
-	(void)signal;
-	handled++;
-	siglongjmp(start, 1);
-}
-
-/* The program may never come back to what a signal interrupted. */
-static void a_handler_may_jump_out_of_the_profiler(void)
-{
-	handle(SIGALRM, jump_away, 0);
-	free(malloc(1));
-	tick_every(150);
-	while (handled < 2000)
-		if (sigsetjmp(start, 1) == 0)
-			for (;;) {
-				free(malloc(SIZE));
-				taken++;
-			}
-	tick_every(0);
-	const struct own_counts before = own_counts();
-
-	for (int i = 0; i < 1000; i++)
-		free(malloc(i));
-	/* A lock left taken costs samples, which are counted, never a hang. */
-	CHECK_EQUAL(own_counts().samples - before.samples, 1000);
-	given_back = own_live_blocks(SIZE);
-	CHECK(given_back <= handled);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -147,8 +118,6 @@ int main(int argc, char **argv)
 		{"a_handler_may_interrupt_the_profiler", a_handler_may_interrupt_the_profiler},
 		{"a_handler_on_another_stack_may_interrupt_the_profiler",
 		 a_handler_on_another_stack_may_interrupt_the_profiler},
-		{"a_handler_may_jump_out_of_the_profiler",
-		 a_handler_may_jump_out_of_the_profiler},
 	};
 
 	return RUN_CASE(cases, argc, argv);
