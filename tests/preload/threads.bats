@@ -23,7 +23,7 @@ load preload
 	holds threads the_smallest_stacks_are_enough
 }
 
-@test "a little more than one kilobyte of stack is enough" {
+@test "one and a half kilobytes of stack are enough" {
 	holds threads a_little_stack_is_enough
 }
 
