@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -39,7 +40,7 @@
 /* Below this mean gap so many blocks are tracked that the exact budget applies. */
 #define EXACT_INTERVAL 4096
 #define MIN_BUDGET MIB
-#define SMALLEST_STEP (UINT64_C(64) << 10)
+#define SMALLEST_STEP (UINT64_C(8) << 10)
 #define LARGEST_STEP MIB
 /* The part of the address space limit that the segment may take. */
 #define ADDRESS_SPACE_SHARE 16
@@ -115,9 +116,22 @@ static uint64_t limit_of(int resource)
 		       : UINT64_MAX;
 }
 
+/* What a segment may take of the file system of its directory: half of what is
+ * free. The program, and others, may need the same space, and not survive that
+ * it is gone: /dev/shm has 64 MiB in a container. */
+static uint64_t space_for_segment(long directory)
+{
+	struct statfs system;
+
+	if (fstatfs(directory, &system) != 0 || system.f_blocks == 0)
+		return UINT64_MAX;
+	return (uint64_t)system.f_bavail * system.f_bsize / 2;
+}
+
 /* The budget, made smaller where the process may not have files or an address
- * space of that size; 0 when not even the smallest segment fits. */
-static uint64_t affordable_budget(const struct settings *settings)
+ * space of that size or there is no space for it; 0 when not even the smallest
+ * segment fits. */
+static uint64_t affordable_budget(const struct settings *settings, long directory)
 {
 	uint64_t budget = settings->budget;
 
@@ -128,6 +142,8 @@ static uint64_t affordable_budget(const struct settings *settings)
 		budget = limit_of(RLIMIT_FSIZE);
 	if (budget > limit_of(RLIMIT_AS) / ADDRESS_SPACE_SHARE)
 		budget = limit_of(RLIMIT_AS) / ADDRESS_SPACE_SHARE;
+	if (budget > space_for_segment(directory))
+		budget = space_for_segment(directory);
 	budget = page_down(budget);
 	return budget >= MIN_BUDGET ? budget : 0;
 }
@@ -220,14 +236,13 @@ static void file_name(char *name, size_t size, const char *command, uint64_t sta
 	append(end, limit, SEGMENT_SUFFIX);
 }
 
-/* A new file in the directory, or -errno. */
-static long create_file(long directory, const char *command)
+/* A new file in the directory, with its name, or -errno. */
+static long create_file(long directory, const char *command, char *name, size_t size)
 {
 	uint64_t start_ms = clock_ns(CLOCK_REALTIME) / 1000000;
-	char name[96];
 
 	for (int attempt = 0; attempt < 100; attempt++) {
-		file_name(name, sizeof(name), command, start_ms + attempt);
+		file_name(name, size, command, start_ms + attempt);
 		const long fd = syscall(SYS_openat, directory, name,
 					O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0 || errno != EEXIST)
@@ -260,6 +275,22 @@ static int map_file(long fd, uint64_t size, struct segment_header **header)
 	}
 	munmap(memory, size);
 	return -ENOSPC;
+}
+
+/* Makes the file and maps it; leaves none behind when that fails. */
+static int make_file(long directory, const char *command, uint64_t size,
+		     struct segment_header **header)
+{
+	char name[96];
+	const long fd = create_file(directory, command, name, sizeof(name));
+
+	if (fd < 0)
+		return fd;
+	const int error = map_file(fd, size, header);
+	if (error)
+		syscall(SYS_unlinkat, directory, name, 0);
+	syscall(SYS_close, fd);
+	return error;
 }
 
 static uint64_t start_ticks(const char *stat)
@@ -314,22 +345,16 @@ static void read_command(char *command, size_t size)
 
 int segment_writer_open(const struct settings *settings)
 {
-	const uint64_t budget = affordable_budget(settings);
 	struct segment_header *header = NULL;
 	char command[sizeof(header->command) + 1];
-
-	if (budget == 0)
-		return -EFBIG;
 	const long directory = open_directory(settings);
+
 	if (directory < 0)
 		return directory;
 	read_command(command, sizeof(command));
-	const long fd = create_file(directory, command);
+	const uint64_t budget = affordable_budget(settings, directory);
+	const int error = budget ? make_file(directory, command, budget, &header) : -ENOSPC;
 	syscall(SYS_close, directory);
-	if (fd < 0)
-		return fd;
-	const int error = map_file(fd, budget, &header);
-	syscall(SYS_close, fd);
 	if (error)
 		return error;
 

@@ -76,21 +76,77 @@ START_TEST(a_region_gives_what_it_has_and_no_more)
 }
 END_TEST
 
+/* Mounts a small file system on the directory of the settings; false where only
+ * root may: the end-to-end tests say so when they skip. */
+static bool mount_small(const struct settings *settings, const char *size)
+{
+	char options[32];
+
+	snprintf(options, sizeof(options), "size=%s", size);
+	return mount("none", settings->dir, "tmpfs", 0, options) == 0;
+}
+
+static void unmount_small(const struct settings *settings)
+{
+	umount2(settings->dir, MNT_DETACH);
+	rmdir(settings->dir);
+}
+
+/* Somebody else takes all the space that is left. */
+static void fill_up(const struct settings *settings)
+{
+	static const char zeros[65536];
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/other", settings->dir);
+	const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	close(fd);
+}
+
 START_TEST(a_full_file_system_is_an_answer_and_no_signal)
 {
 	struct settings settings = fixture_settings(1, 64 * MIB);
 	uint64_t claimed = 0;
 
-	if (mount("none", settings.dir, "tmpfs", 0, "size=1m") != 0)
-		return; /* only root may mount; the end-to-end tests say so when they skip */
+	if (!mount_small(&settings, "8m"))
+		return;
 	ck_assert_int_eq(segment_writer_open(&settings), 0);
+	for (int i = 0; i < 1000; i++)
+		claimed += segment_writer_claim(SEGMENT_BLOCKS, 1) != UINT64_MAX;
+	fill_up(&settings);
 	while (segment_writer_claim(SEGMENT_BLOCKS, 1) != UINT64_MAX)
 		claimed++;
-	ck_assert_uint_gt(claimed, 1000);
+	ck_assert_uint_ge(claimed, 1000);
 	ck_assert_uint_gt(segment_writer_header()->counters[SEGMENT_COUNTER_no_space], 0);
 	memset(segment_writer_region(SEGMENT_BLOCKS), 1, claimed * sizeof(struct segment_block));
-	umount2(settings.dir, MNT_DETACH);
-	rmdir(settings.dir);
+	unmount_small(&settings);
+}
+END_TEST
+
+START_TEST(half_of_the_free_space_is_left_to_others)
+{
+	struct settings settings = fixture_settings(1, 64 * MIB);
+
+	if (!mount_small(&settings, "8m"))
+		return;
+	ck_assert_int_eq(segment_writer_open(&settings), 0);
+	ck_assert_uint_eq(segment_writer_header()->segment_size, 4 * MIB);
+	unmount_small(&settings);
+}
+END_TEST
+
+START_TEST(where_there_is_no_space_no_file_is_left)
+{
+	struct settings settings = fixture_settings(1, 64 * MIB);
+
+	if (!mount_small(&settings, "1m"))
+		return;
+	ck_assert_int_eq(segment_writer_open(&settings), -ENOSPC);
+	ck_assert_str_eq(fixture_path(&settings), "");
+	unmount_small(&settings);
 }
 END_TEST
 
@@ -115,8 +171,10 @@ START_TEST(where_nothing_can_be_made_an_error_comes_back)
 	strcpy(settings.dir, "/proc/no/such/place");
 	ck_assert_int_eq(segment_writer_open(&settings), -ENOENT);
 	ck_assert_uint_eq(segment_writer_claim(SEGMENT_BLOCKS, 1), UINT64_MAX);
+	settings = fixture_settings(1, MIB);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	ck_assert_int_eq(segment_writer_open(&settings), -EFBIG);
+	ck_assert_int_eq(segment_writer_open(&settings), -ENOSPC);
+	rmdir(settings.dir);
 }
 END_TEST
 
@@ -147,6 +205,7 @@ END_TEST
 
 UNIT_MAIN(the_file_is_private_and_no_descriptor_stays, space_is_taken_only_as_it_is_used,
 	  a_region_gives_what_it_has_and_no_more, a_full_file_system_is_an_answer_and_no_signal,
+	  half_of_the_free_space_is_left_to_others, where_there_is_no_space_no_file_is_left,
 	  a_file_size_limit_makes_the_segment_smaller,
 	  where_nothing_can_be_made_an_error_comes_back, counts_made_before_the_segment_are_kept,
 	  a_child_forgets_the_segment_of_its_parent)
