@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "exporter/json.h"
-#include "leakcheck/amount.h"
-#include "leakcheck/coverage.h"
+#include "exporter/snapshot_json.h"
 #include "leakcheck/histogram.h"
 #include "leakcheck/view.h"
 
@@ -25,64 +23,6 @@ static void write_address(struct json *json, const char *key, uint64_t address)
 	json_string(json, key, text);
 }
 
-static void write_amount(struct json *json, const char *key, const struct snapshot_amount *amount)
-{
-	json_open_object(json, key);
-	json_unsigned(json, "bytes", amount->bytes);
-	json_unsigned(json, "objects", amount->objects);
-	json_unsigned(json, "samples", amount->samples);
-	json_number(json, "bytes_error", amount_bytes_error(amount));
-	json_number(json, "objects_error", amount_objects_error(amount));
-	json_number(json, "bytes_variance", amount->bytes_variance);
-	json_number(json, "objects_variance", amount->objects_variance);
-	json_close_object(json);
-}
-
-static void write_arguments(struct json *json, const struct snapshot *snapshot)
-{
-	const char *next = snapshot->command_line;
-	const char *const end = next + snapshot->command_line_size;
-
-	json_open_array(json, "arguments");
-	for (; next < end; next += strlen(next) + 1)
-		json_string(json, NULL, next);
-	json_close_array(json);
-}
-
-static void write_process(struct json *json, const struct snapshot *snapshot)
-{
-	json_open_object(json, "process");
-	json_unsigned(json, "pid", snapshot->pid);
-	json_unsigned(json, "parent_pid", snapshot->parent_pid);
-	json_unsigned(json, "uid", snapshot->uid);
-	json_string(json, "host", snapshot->host);
-	json_string(json, "boot_id", snapshot->boot_id);
-	json_string(json, "command", snapshot->command);
-	json_string(json, "executable", snapshot->executable);
-	write_arguments(json, snapshot);
-	json_string(json, "allocator", snapshot->allocator);
-	json_unsigned(json, "start_ns", snapshot->start_realtime_ns);
-	json_bool(json, "ended", snapshot->ended);
-	json_close_object(json);
-}
-
-static void write_sampling(struct json *json, const struct snapshot *snapshot)
-{
-	static const char *const unwinders[] = {"tables", "fp", "libunwind"};
-
-	json_open_object(json, "sampling");
-	json_unsigned(json, "interval", snapshot->interval);
-	json_unsigned(json, "start_interval", snapshot->start_interval);
-	json_bool(json, "active", snapshot->active);
-	json_unsigned(json, "off_ns", coverage_off_ns(snapshot));
-	json_unsigned(json, "dropped_samples", coverage_dropped_samples(snapshot));
-	json_number(json, "coverage", coverage_share(snapshot));
-	json_string(json, "unwinder", unwinders[snapshot->unwinder]);
-	json_unsigned(json, "depth", snapshot->max_depth);
-	json_unsigned(json, "budget", snapshot->budget_bytes);
-	json_close_object(json);
-}
-
 static void write_totals(struct json *json, const struct snapshot *snapshot)
 {
 	const struct view view = {
@@ -93,27 +33,11 @@ static void write_totals(struct json *json, const struct snapshot *snapshot)
 	const struct snapshot_amount temporary = view_total(&view);
 
 	json_open_object(json, "totals");
-	write_amount(json, "alloc", &snapshot->allocated);
-	write_amount(json, "inuse", &snapshot->live);
-	write_amount(json, "peak", &snapshot->peak);
-	write_amount(json, "temporary", &temporary);
+	snapshot_json_amount(json, "alloc", &snapshot->allocated);
+	snapshot_json_amount(json, "inuse", &snapshot->live);
+	snapshot_json_amount(json, "peak", &snapshot->peak);
+	snapshot_json_amount(json, "temporary", &temporary);
 	json_close_object(json);
-}
-
-static void write_counters(struct json *json, const struct snapshot *snapshot)
-{
-	json_open_object(json, "counters");
-	for (unsigned i = 0; i < SEGMENT_COUNTER_COUNT; i++)
-		json_unsigned(json, snapshot_counter_name(i), snapshot->counters[i]);
-	json_close_object(json);
-}
-
-static void write_warnings(struct json *json, const struct profile *profile)
-{
-	json_open_array(json, "warnings");
-	for (size_t i = 0; i < profile->warning_count; i++)
-		json_string(json, NULL, profile->warnings[i]);
-	json_close_array(json);
 }
 
 static void write_modules(struct json *json, const struct profile *profile)
@@ -215,9 +139,9 @@ static void write_stack(struct json *json, const struct profile *profile,
 	for (uint32_t i = 0; i < sample->depth; i++)
 		json_unsigned(json, NULL, profile->sample_locations[sample->first_location + i]);
 	json_close_array(json);
-	write_amount(json, "alloc", &sample->stack->allocated);
-	write_amount(json, "inuse", &sample->stack->live);
-	write_amount(json, "peak", &sample->stack->peak);
+	snapshot_json_amount(json, "alloc", &sample->stack->allocated);
+	snapshot_json_amount(json, "inuse", &sample->stack->live);
+	snapshot_json_amount(json, "peak", &sample->stack->peak);
 	write_buckets(json, sample->stack, SEGMENT_HISTOGRAM_SIZE);
 	write_buckets(json, sample->stack, SEGMENT_HISTOGRAM_LIFETIME);
 	json_close_object(json);
@@ -276,15 +200,10 @@ int profile_json_write(const struct profile *profile, bool blocks, FILE *stream)
 
 	json_init(&json, stream);
 	json_open_object(&json, NULL);
-	json_string(&json, "format", "heaptide");
-	json_unsigned(&json, "version", PROFILE_JSON_VERSION);
-	json_string(&json, "generator", "heaptide " HEAPTIDE_VERSION);
-	json_unsigned(&json, "time_ns", snapshot->taken_realtime_ns);
-	write_process(&json, snapshot);
-	write_sampling(&json, snapshot);
+	snapshot_json_head(&json, "heaptide", PROFILE_JSON_VERSION, snapshot);
 	write_totals(&json, snapshot);
-	write_counters(&json, snapshot);
-	write_warnings(&json, profile);
+	snapshot_json_counters(&json, snapshot);
+	snapshot_json_warnings(&json, profile);
 	write_modules(&json, profile);
 	write_functions(&json, profile);
 	write_locations(&json, profile);

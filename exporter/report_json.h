@@ -1,5 +1,5 @@
 /*
- * Reports for programs: docs/json.md describes the document.
+ * Reports for programs: docs/formats.md describes the document.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,6 +9,9 @@
 #include <stdio.h>
 
 #include "exporter/report.h"
+
+/* Moves when a member changes its meaning or goes; new members may come. */
+#define REPORT_JSON_VERSION 1
 
 /* Prints the whole report as one JSON document. Errors of `out` are the
  * caller's to find. */

@@ -35,9 +35,9 @@ void text_table_add(struct text_table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Prints titles (if any is not "") and rows, each after `indent` blanks. A column without any text is
- * left out. When `width` is not 0 and the rows are wider, the last column is
- * shortened in the middle. 0 or -ENOMEM.
+ * Prints titles (if any is not "") and rows, each after `indent` blanks. A column
+ * without any text is left out. When `width` is not 0 and the rows are wider, the
+ * last column loses its remarks and is shortened in the middle. 0 or -ENOMEM.
  */
 int text_table_print(const struct text_table *table, FILE *out, unsigned indent, unsigned width);
 

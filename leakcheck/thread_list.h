@@ -17,14 +17,15 @@ struct thread_row {
 };
 
 struct thread_list {
-	struct thread_row *rows; /* most in use first; threads without any are left out */
+	struct thread_row *rows; /* most in use first; threads with nothing are left out */
 	size_t count;
 };
 
 /*
  * The threads of the selected stacks (one bool each; NULL: all). Allocations are
  * recorded per thread for all stacks together, so `allocated` ignores the
- * selection, and a selection has only threads with something in use. 0 or -ENOMEM; release with thread_list_free().
+ * selection, and a selection has only threads with something in use. 0 or
+ * -ENOMEM; release with thread_list_free().
  */
 int thread_list_fill(struct thread_list *list, const struct snapshot *snapshot,
 		     const bool *selected);

@@ -13,19 +13,30 @@
 
 static char *text;
 
-static void print(const struct profile *profile, unsigned views, enum report_by by)
+static void print_request(const struct profile *profile, const struct report_request *request)
 {
-	const struct report_request request = {
-		.views = views, .by = by, .top = 10, .young_ns = 10 * SMALL_MS, .is_alive = true};
 	size_t size;
 	FILE *const out = open_memstream(&text, &size);
 	struct report report;
 	char error[256];
 
-	ck_assert_int_eq(report_fill(&report, profile, &request, error, sizeof(error)), 0);
+	ck_assert_int_eq(report_fill(&report, profile, request, error, sizeof(error)), 0);
 	report_json_print(&report, out);
 	report_fini(&report);
 	ck_assert_int_eq(fclose(out), 0);
+}
+
+static void print(const struct profile *profile, unsigned views, enum report_by by)
+{
+	const struct report_request request = {
+		.views = views,
+		.by = by,
+		.top = 10,
+		.young_ns = 10 * SMALL_MS,
+		.is_alive = true,
+	};
+
+	print_request(profile, &request);
 }
 
 static void expect(const char *part)
@@ -33,18 +44,18 @@ static void expect(const char *part)
 	ck_assert_msg(strstr(text, part) != NULL, "missing:\n%s\nin:\n%s", part, text);
 }
 
-START_TEST(the_document_names_its_schema_first)
+START_TEST(the_document_names_its_format_first)
 {
 	print(&empty_profile, 1, REPORT_BY_FUNCTION);
-	ck_assert_ptr_eq(strstr(text, "{\"schema\":\"heaptide-report/1\",\"process\":{"), text);
+	ck_assert_ptr_eq(strstr(text, "{\"format\":\"heaptide-report\",\"version\":1,"), text);
 }
 END_TEST
 
 START_TEST(the_process_has_its_arguments_one_by_one)
 {
 	print(&small_profile, 1, REPORT_BY_FUNCTION);
-	expect("\"pid\":70,\"parent_pid\":1,\"command\":\"small\","
-	       "\"arguments\":[\"./small\",\"--count\",\" 2\"],");
+	expect("\"pid\":70,\"parent_pid\":1,");
+	expect("\"arguments\":[\"./small\",\"--count\",\" 2\"],");
 	expect("\"state\":\"running\"");
 }
 END_TEST
@@ -53,9 +64,9 @@ START_TEST(amounts_have_bytes_objects_samples_and_errors)
 {
 	print(&small_profile, 1U << VIEW_INUSE, REPORT_BY_FUNCTION);
 	/* 1.96 * 256 * sqrt(3/4) and 1.96 * 4 * sqrt(3/4). */
-	expect("\"totals\":{\"inuse\":{\"bytes\":1048832,\"bytes_error\":434.5369");
-	expect(",\"objects\":6,\"objects_error\":6.7896");
-	expect(",\"samples\":3},\"alloc\":{");
+	expect("\"totals\":{\"inuse\":{\"bytes\":1048832,\"objects\":6,\"samples\":3,"
+	       "\"bytes_error\":434.5369");
+	expect(",\"objects_error\":6.7896");
 }
 END_TEST
 
@@ -65,6 +76,17 @@ START_TEST(functions_have_flat_and_cumulative_amounts_and_callers)
 	expect("\"tables\":[{\"by\":\"function\",\"view\":\"alloc\",\"total\":{\"bytes\":1053696,");
 	expect("\"row_count\":5,\"rows\":[{\"name\":\"xmalloc\",\"flat\":{\"bytes\":1049600,");
 	expect("\"callers\":[\"copy\",\"read_all\",\"main\"]}");
+}
+END_TEST
+
+START_TEST(lines_have_their_place)
+{
+	const struct report_request request = {
+		.views = 1U << VIEW_INUSE, .by = REPORT_BY_FUNCTION, .lines = true, .top = 1};
+
+	print_request(&small_profile, &request);
+	expect("\"rows\":[{\"name\":\"xmalloc alloc.c:3\",\"function\":\"xmalloc\","
+	       "\"file\":\"alloc.c\",\"line\":3,\"flat\":{");
 }
 END_TEST
 
@@ -89,7 +111,7 @@ END_TEST
 START_TEST(lifetimes_are_those_of_freed_blocks)
 {
 	print(&small_profile, 1U << VIEW_INUSE | 1U << VIEW_ALLOC, REPORT_BY_LIFETIME);
-	expect("{\"from_seconds\":0.005,\"below_seconds\":0.01,\"freed\":{\"bytes\":512,");
+	expect("{\"from_ns\":5000000,\"below_ns\":10000000,\"freed\":{\"bytes\":512,");
 }
 END_TEST
 
@@ -109,9 +131,9 @@ START_TEST(warnings_and_all_counters_are_there)
 }
 END_TEST
 
-UNIT_MAIN(the_document_names_its_schema_first, the_process_has_its_arguments_one_by_one,
+UNIT_MAIN(the_document_names_its_format_first, the_process_has_its_arguments_one_by_one,
 	  amounts_have_bytes_objects_samples_and_errors,
-	  functions_have_flat_and_cumulative_amounts_and_callers,
+	  functions_have_flat_and_cumulative_amounts_and_callers, lines_have_their_place,
 	  stacks_have_frames_with_files_lines_and_modules, sizes_have_borders,
 	  lifetimes_are_those_of_freed_blocks, threads_have_numbers_and_names,
 	  warnings_and_all_counters_are_there)
