@@ -42,6 +42,9 @@
 #define MIN_BUDGET MIB
 #define SMALLEST_STEP (UINT64_C(8) << 10)
 #define LARGEST_STEP MIB
+/* After the kernel gave no page, it is asked again so much later: the exact mode
+ * would ask at every allocation. */
+#define CLAIMS_BETWEEN_TRIES 1000
 /* The part of the address space limit that the segment may take. */
 #define ADDRESS_SPACE_SHARE 16
 
@@ -52,6 +55,7 @@ static struct {
 	uint64_t capacity[SEGMENT_REGION_COUNT];
 	_Atomic uint64_t claimed[SEGMENT_REGION_COUNT];	  /* elements */
 	_Atomic uint64_t populated[SEGMENT_REGION_COUNT]; /* elements; moves under `growth` */
+	uint32_t waits[SEGMENT_REGION_COUNT]; /* guarded by growth: claims until the next try */
 	void *region[SEGMENT_REGION_COUNT];
 	struct lock growth;
 	_Atomic uint64_t early_counters[SEGMENT_COUNTER_COUNT];
@@ -441,6 +445,7 @@ static bool populate(enum segment_region_id region, uint64_t count)
 	    madvise((char *)writer.region[region] + present, wanted - present,
 		    MADV_POPULATE_WRITE) != 0) {
 		COUNT(no_space);
+		writer.waits[region] = CLAIMS_BETWEEN_TRIES;
 		return false;
 	}
 	uint64_t elements = wanted / element;
@@ -456,8 +461,12 @@ static bool grow(enum segment_region_id region, uint64_t count)
 
 	if (count > writer.capacity[region] || !lock_take(&writer.growth))
 		return false;
-	if (atomic_load(&writer.populated[region]) >= count || populate(region, count))
+	if (atomic_load(&writer.populated[region]) >= count)
 		is_there = true;
+	else if (writer.waits[region] > 0)
+		writer.waits[region]--;
+	else
+		is_there = populate(region, count);
 	lock_release(&writer.growth);
 	return is_there;
 }

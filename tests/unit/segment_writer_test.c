@@ -106,6 +106,14 @@ static void fill_up(const struct settings *settings)
 	close(fd);
 }
 
+static void make_room(const struct settings *settings)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/other", settings->dir);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
 START_TEST(a_full_file_system_is_an_answer_and_no_signal)
 {
 	struct settings settings = fixture_settings(1, 64 * MIB);
@@ -120,8 +128,18 @@ START_TEST(a_full_file_system_is_an_answer_and_no_signal)
 	while (segment_writer_claim(SEGMENT_BLOCKS, 1) != UINT64_MAX)
 		claimed++;
 	ck_assert_uint_ge(claimed, 1000);
-	ck_assert_uint_gt(segment_writer_header()->counters[SEGMENT_COUNTER_no_space], 0);
+	for (int i = 0; i < 5000; i++)
+		ck_assert_uint_eq(segment_writer_claim(SEGMENT_BLOCKS, 1), UINT64_MAX);
+	/* The kernel is not asked each time. */
+	ck_assert_uint_ge(segment_writer_header()->counters[SEGMENT_COUNTER_no_space], 2);
+	ck_assert_uint_le(segment_writer_header()->counters[SEGMENT_COUNTER_no_space], 10);
 	memset(segment_writer_region(SEGMENT_BLOCKS), 1, claimed * sizeof(struct segment_block));
+	/* But it is asked again when there may be space. */
+	make_room(&settings);
+	for (int i = 0; i < 1001 && claimed < UINT32_MAX; i++)
+		if (segment_writer_claim(SEGMENT_BLOCKS, 1) != UINT64_MAX)
+			claimed = UINT32_MAX;
+	ck_assert_uint_eq(claimed, UINT32_MAX);
 	unmount_small(&settings);
 }
 END_TEST
