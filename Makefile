@@ -189,6 +189,10 @@ check: deps ## all of it: lint, both compilers, all tests, sanitizers, fuzzing
 		$(patsubst %.c,$b/%,$(wildcard tests/unit/*_test.c))) \
 		$(bats_tests) $(wildcard tests/lint/*.bats)
 
+FUZZ_SECONDS ?= 600
+fuzz: ## feed damaged segments to the reader, for FUZZ_SECONDS (600)
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash tests/fuzz/run.sh $(FUZZ_SECONDS)
+
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
 
