@@ -83,6 +83,7 @@ static int clean_run(const struct options *options, char **arguments)
 	(void)arguments;
 	if (status != 0)
 		return status;
+	targets_mark_mapped(targets, target_count);
 	for (size_t i = 0; i < target_count; i++)
 		clean_target(options, &targets[i], &count);
 	free(targets);

@@ -21,6 +21,9 @@
 
 #include "exporter/log.h"
 
+#define DEFAULT_PARENT "/dev/shm/"
+#define DEFAULT_PREFIX "heaptide-"
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -35,17 +38,17 @@ static bool has_suffix(const char *name)
 	return length > suffix && strcmp(name + length - suffix, SEGMENT_SUFFIX) == 0;
 }
 
-static int check_default_directory(const char *path)
+static bool is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool is_private_directory(const char *path, uid_t owner)
 {
 	struct stat status;
 
-	if (lstat(path, &status) != 0)
-		return 0;
-	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
-		return log_failure("%s is not trusted: it must be a directory of yours with mode "
-				   "0700; remove it, or use --dir",
-				   path);
-	return 0;
+	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == owner &&
+	       !(status.st_mode & 077);
 }
 
 int targets_directory(const struct options *options, char path[PATH_MAX])
@@ -56,8 +59,12 @@ int targets_directory(const struct options *options, char path[PATH_MAX])
 		strcpy(path, options->dir);
 		return 0;
 	}
-	snprintf(path, PATH_MAX, "/dev/shm/heaptide-%u", (unsigned)geteuid());
-	return check_default_directory(path);
+	snprintf(path, PATH_MAX, DEFAULT_PARENT DEFAULT_PREFIX "%u", (unsigned)geteuid());
+	if (access(path, F_OK) == 0 && !is_private_directory(path, geteuid()))
+		return log_failure("%s is not trusted: it must be a directory of yours with mode "
+				   "0700; remove it, or use --dir",
+				   path);
+	return 0;
 }
 
 /* COMMAND.PID.START.heaptide, START in ms; the command may have dots of its own. */
@@ -221,6 +228,7 @@ static int look_at(const char *path, struct target *target)
 	snprintf(target->path, sizeof(target->path), "%s", path);
 	target->created_ns =
 		(uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
+	target->inode = status.st_ino;
 	parse_name(target);
 	target->alive = targets_is_alive(path, target->pid);
 	return 0;
@@ -233,59 +241,125 @@ static int compare_newest_first(const void *one, const void *other)
 	return (a->created_ns < b->created_ns) - (a->created_ns > b->created_ns);
 }
 
-static int read_directory(DIR *directory, const char *path, struct target **targets, size_t *count)
+/* Targets as they are found. */
+struct target_list {
+	struct target *targets;
+	size_t count, capacity;
+};
+
+static int append_target(struct target_list *list, const char *path)
 {
-	size_t capacity = 0;
-	struct dirent *entry;
+	struct stat status;
 
-	while ((entry = readdir(directory))) {
-		char file[PATH_MAX];
+	/* No links: what is listed may be removed. */
+	if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return 0;
+	if (list->count == list->capacity) {
+		const size_t capacity = list->capacity ? 2 * list->capacity : 8;
+		struct target *larger = realloc(list->targets, capacity * sizeof(*larger));
 
-		if (!has_suffix(entry->d_name) ||
-		    (size_t)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) >=
-			    sizeof(file))
-			continue;
-		if (*count == capacity) {
-			struct target *larger;
-
-			capacity = capacity ? 2 * capacity : 8;
-			larger = realloc(*targets, capacity * sizeof(**targets));
-			if (!larger)
-				return log_failure("out of memory");
-			*targets = larger;
-		}
-		if (look_at(file, &(*targets)[*count]) == 0)
-			(*count)++;
+		if (!larger)
+			return log_failure("out of memory");
+		list->targets = larger;
+		list->capacity = capacity;
 	}
+	if (look_at(path, &list->targets[list->count]) == 0)
+		list->count++;
 	return 0;
+}
+
+/* Adds the segments of a directory, which need not exist. */
+static int append_directory(struct target_list *list, const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	char file[PATH_MAX];
+	int status = 0;
+
+	if (!directory)
+		return errno == ENOENT ? 0
+				       : log_failure("cannot read %s: %s", path, strerror(errno));
+	while (status == 0 && (entry = readdir(directory)))
+		if (has_suffix(entry->d_name) &&
+		    snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) < PATH_MAX)
+			status = append_target(list, file);
+	closedir(directory);
+	return status;
+}
+
+/* For the administrator: the default directories of the other users, whose
+ * programs may have been started as root. */
+static int append_other_users(struct target_list *list)
+{
+	DIR *directory = opendir(DEFAULT_PARENT);
+	const size_t prefix = strlen(DEFAULT_PREFIX);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int status = 0;
+
+	while (directory && status == 0 && (entry = readdir(directory))) {
+		const char *uid = entry->d_name + prefix;
+
+		if (strncmp(entry->d_name, DEFAULT_PREFIX, prefix) != 0 || !is_number(uid) ||
+		    strtoul(uid, NULL, 10) == geteuid())
+			continue;
+		snprintf(path, sizeof(path), DEFAULT_PARENT "%s", entry->d_name);
+		if (is_private_directory(path, (uid_t)strtoul(uid, NULL, 10)))
+			status = append_directory(list, path);
+	}
+	if (directory)
+		closedir(directory);
+	return status;
 }
 
 int targets_list(const struct options *options, struct target **targets, size_t *count)
 {
+	struct target_list list = {0};
 	char path[PATH_MAX];
-	DIR *directory;
 	int status = targets_directory(options, path);
 
 	*targets = NULL;
 	*count = 0;
-	if (status != 0)
-		return status;
-	directory = opendir(path);
-	if (!directory) {
-		if (errno == ENOENT)
-			return 0;
-		return log_failure("cannot read %s: %s", path, strerror(errno));
-	}
-	status = read_directory(directory, path, targets, count);
-	closedir(directory);
+	if (status == 0)
+		status = append_directory(&list, path);
+	if (status == 0 && !*options->dir && geteuid() == 0)
+		status = append_other_users(&list);
 	if (status != 0) {
-		free(*targets);
-		*targets = NULL;
+		free(list.targets);
 		return status;
 	}
-	if (*count)
-		qsort(*targets, *count, sizeof(**targets), compare_newest_first);
+	if (list.count)
+		qsort(list.targets, list.count, sizeof(*list.targets), compare_newest_first);
+	*targets = list.targets;
+	*count = list.count;
 	return 0;
+}
+
+/* What visit_maps() looks for: any of these. */
+static bool mark_if_mapped(void *context, uint64_t inode, const char *path)
+{
+	const struct target_list *list = context;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct target *target = &list->targets[i];
+
+		if (target->inode == inode && strcmp(base_name(path), base_name(target->path)) == 0)
+			target->alive = true;
+	}
+	return false;
+}
+
+void targets_mark_mapped(struct target *targets, size_t count)
+{
+	struct target_list list = {.targets = targets, .count = count};
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (is_number(entry->d_name))
+			visit_maps((pid_t)strtol(entry->d_name, NULL, 10), mark_if_mapped, &list);
+	if (directory)
+		closedir(directory);
 }
 
 struct mapped_segment {
@@ -315,11 +389,6 @@ static bool find_mapped(pid_t pid, struct target *target)
 	struct mapped_segment mapped = {.pid = pid, .target = target};
 
 	return visit_maps(pid, look_at_mapped, &mapped) == 1;
-}
-
-static bool is_number(const char *text)
-{
-	return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
 static const struct target *select_target(const struct target *targets, size_t count,

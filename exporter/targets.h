@@ -23,6 +23,7 @@ struct target {
 	pid_t pid;		    /* 0: the file's name does not say */
 	bool alive;		    /* the process image that writes it still runs */
 	uint64_t created_ns;	    /* real time; later segments sort first */
+	uint64_t inode;
 };
 
 /*
@@ -34,9 +35,14 @@ int targets_directory(const struct options *options, char path[PATH_MAX]);
 
 /*
  * All segments of the directory, the newest first, to be released with
- * free(*targets). 0 or a status after it has said what is wrong.
+ * free(*targets); for root also those in the default directories of other users.
+ * 0 or a status after it has said what is wrong.
  */
 int targets_list(const struct options *options, struct target **targets, size_t *count);
+
+/* Also takes for alive what any other process maps: its PID may be another one
+ * in the namespace of the process that named the file. */
+void targets_mark_mapped(struct target *targets, size_t count);
 
 /*
  * The segment that the user means: `name` is a PID, a file or a command's name;
