@@ -120,16 +120,27 @@ static bool peak_differs(const struct report *report)
 	       0.95 * (double)report->totals[VIEW_PEAK].bytes;
 }
 
+static int add_overview_stacks(struct report *report, enum view_kind kind)
+{
+	const uint64_t top = report->request.top;
+
+	return add_table(report, kind, REPORT_BY_STACK,
+			 top < OVERVIEW_STACKS ? top : OVERVIEW_STACKS);
+}
+
+/* When nothing is in use any more, the stacks shown are those of the peak. */
 static int add_overview(struct report *report)
 {
 	const uint64_t top = report->request.top;
+	const bool has_inuse = report->totals[VIEW_INUSE].samples > 0;
 	int status = add_table(report, VIEW_INUSE, REPORT_BY_FUNCTION, top);
 
-	if (!status)
-		status = add_table(report, VIEW_INUSE, REPORT_BY_STACK,
-				   top < OVERVIEW_STACKS ? top : OVERVIEW_STACKS);
+	if (!status && has_inuse)
+		status = add_overview_stacks(report, VIEW_INUSE);
 	if (!status && peak_differs(report))
 		status = add_table(report, VIEW_PEAK, REPORT_BY_FUNCTION, top);
+	if (!status && peak_differs(report) && !has_inuse)
+		status = add_overview_stacks(report, VIEW_PEAK);
 	if (!status)
 		status = add_table(report, VIEW_ALLOC, REPORT_BY_FUNCTION, top);
 	return status;

@@ -86,8 +86,9 @@ static void print_totals(const struct report *report, FILE *out)
 	if (totals[VIEW_PEAK].samples)
 		fprintf(out, ", after %s", units_format_duration(peak_ns).text);
 	fprintf(out, "\n  allocated  %s\n", amount_text_sentence(&totals[VIEW_ALLOC]).text);
-	fprintf(out, "  temporary  %s, freed within %s\n",
+	fprintf(out, "  temporary  %s%s freed within %s\n",
 		amount_text_sentence(&totals[VIEW_TEMPORARY]).text,
+		totals[VIEW_TEMPORARY].samples ? "," : " was",
 		units_format_duration((uint64_t)border_ns).text);
 }
 

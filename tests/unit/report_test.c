@@ -115,6 +115,22 @@ START_TEST(an_overview_shows_the_peak_only_when_it_differs)
 }
 END_TEST
 
+START_TEST(an_overview_shows_stacks_of_the_peak_when_nothing_is_in_use)
+{
+	const struct report_request request = {
+		.by = REPORT_BY_FUNCTION, .overview = true, .top = 10};
+	size_t i;
+
+	for (i = 0; i < small_snapshot.stack_count; i++)
+		small_stacks[i].live = (struct snapshot_amount){0};
+	ck_assert_int_eq(report_fill(&report, &small_profile, &request, error, sizeof(error)), 0);
+	ck_assert_uint_eq(report.table_count, 4);
+	ck_assert_int_eq(report.tables[2].by, REPORT_BY_STACK);
+	ck_assert_int_eq(report.tables[2].view.kind, VIEW_PEAK);
+	report_fini(&report);
+}
+END_TEST
+
 START_TEST(an_overview_leaves_out_what_allocated_nothing_itself)
 {
 	struct report_request request = {.by = REPORT_BY_FUNCTION, .overview = true, .top = 10};
@@ -212,6 +228,7 @@ UNIT_MAIN(each_view_asked_for_has_a_table, functions_name_the_callers_behind_the
 	  the_number_of_rows_is_limited_and_the_totals_are_not,
 	  a_filter_leaves_the_process_totals_as_they_are,
 	  an_overview_shows_the_peak_only_when_it_differs,
+	  an_overview_shows_stacks_of_the_peak_when_nothing_is_in_use,
 	  an_overview_leaves_out_what_allocated_nothing_itself,
 	  a_process_that_has_ended_grows_no_older, threads_of_some_stacks_show_what_is_in_use_only,
 	  young_is_the_nearest_border, sizes_of_the_peak_are_not_recorded_and_said_so,

@@ -212,6 +212,7 @@ START_TEST(an_empty_profile_says_why_it_is_empty)
 {
 	print(&empty_profile, &overview, true, 0);
 	expect("  in use     nothing\n");
+	expect("  temporary  nothing was freed within 10.0 ms\n");
 	expect("  - no samples yet: the program has allocated less than about 512 KiB; "
 	       "`heaptide run --interval 1` records everything\n");
 }
