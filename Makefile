@@ -72,7 +72,8 @@ reader_objects := $(reader_sources:%.c=$(B)/reader/%.o) $(proto_sources:$(B)/%.c
 test_archives := $(B)/tests/libreader.a $(B)/tests/libsampler.a
 unit_tests    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
 # Programs (and shared objects, *_plugin) that bats tests run under the library.
-test_sources  := $(wildcard tests/preload/*.c tests/preload/*.cc tests/e2e/*.c tests/e2e/*.cc)
+test_sources  := $(wildcard tests/preload/*.c tests/preload/*.cc tests/e2e/*.c tests/e2e/*.cc \
+	tests/accuracy/sites*.c tests/accuracy/sites*.cc)
 test_plugins  := $(addprefix $(B)/,$(addsuffix .so,$(basename $(filter %_plugin.c %_plugin.cc,$(test_sources)))))
 test_programs := $(addprefix $(B)/,$(basename $(filter-out %_plugin.c %_plugin.cc,$(test_sources))))
 bats_tests    := $(wildcard tests/preload/*.bats tests/e2e/*.bats)
@@ -81,7 +82,7 @@ bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
 
-.PHONY: all help deps demo test unit programs check fuzz lint bench fmt install clean FORCE
+.PHONY: all help deps demo test unit programs check fuzz lint bench accuracy fmt install clean FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -140,6 +141,10 @@ $(B)/tests/unit/%: tests/unit/%.c $(test_archives)
 	$(CC) $(READER_CFLAGS) $(SANFLAGS) -o $@ $< $(test_archives) $(READER_LIBS) $(CHECK_LIBS) \
 		$(own_flags) -ldl -lpthread
 
+$(B)/tests/accuracy/accuracy_table: tests/accuracy/accuracy_table.c $(test_archives)
+	@mkdir -p $(@D)
+	$(CC) $(READER_CFLAGS) $(SANFLAGS) -o $@ $< $(test_archives) $(READER_LIBS)
+
 $(B)/bench/%: bench/%.c $(test_archives)
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -o $@ $< $(test_archives) $(own_flags) -ldl -lpthread -lm
@@ -166,7 +171,7 @@ $(B)/tests/%: tests/%.cc
 # ---------------------------------------------------------------- testing
 
 unit: $(unit_tests) ## build the unit tests without running them
-programs: $(test_programs) $(test_plugins) ## build the programs that bats tests run
+programs: $(test_programs) $(test_plugins) $(B)/tests/accuracy/accuracy_table ## build the programs that bats tests run
 
 test: all unit programs ## unit, preload and end-to-end tests
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) tests/run_tests $(unit_tests) $(bats_tests)
@@ -196,6 +201,13 @@ fuzz: ## feed damaged segments to the reader, for FUZZ_SECONDS (600)
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
 
+# About ten minutes: 100 runs at each of two intervals.
+accuracy: all programs ## compare 200 sampled runs with the truth; tables go to $(B)/accuracy.md
+	for run in "1 1" "65536 100" "524288 100"; do \
+		$(B)/tests/accuracy/accuracy_table $(CURDIR)/$(B)/libheaptide.so \
+			$(B)/tests/accuracy/sites $(B)/tests/accuracy/sites_plugin.so $$run || exit 1; \
+	done | tee $(B)/accuracy.md
+
 demo: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES)
 demo: deps ## profile redis-server under load, print the report, leave profile.pb.gz
 	@$(MAKE) -s -j$(JOBS) all
@@ -203,7 +215,7 @@ demo: deps ## profile redis-server under load, print the report, leave profile.p
 
 fmt: ## lay out every C file with clang-format
 	clang-format -i $(wildcard $(foreach d,interpose sampler leakcheck exporter bench \
-		tests/unit tests/preload tests/e2e tests/fuzz,$d/*.c $d/*.h $d/*.cc))
+		tests/unit tests/preload tests/e2e tests/fuzz tests/accuracy,$d/*.c $d/*.h $d/*.cc))
 
 # ---------------------------------------------------------------- installing
 

@@ -225,8 +225,10 @@ bool process_has_segment(bool make)
 
 uint64_t process_next_seed(void)
 {
-	uint64_t state = process.seed + atomic_fetch_add(&process.seeds_given, 1);
+	uint64_t state = process.seed;
 
+	/* Mixed twice, or the threads of seed 2 would be those of seed 1 but one. */
+	state = sample_clock_random(&state) + atomic_fetch_add(&process.seeds_given, 1);
 	return sample_clock_random(&state);
 }
 
