@@ -28,6 +28,6 @@ load preload
 }
 
 @test "libraries may come and go while threads allocate" {
-	PLUGIN=$programs/storm_plugin.so holds threads the_loader_may_be_busy
+	PLUGIN=$programs/plain_plugin.so holds threads the_loader_may_be_busy
 	PLUGIN=$programs/late_cxx_plugin.so holds threads the_loader_may_be_busy
 }

@@ -1,6 +1,5 @@
 /*
- * A library that allocates while the loader holds its lock, to be opened and
- * closed again and again.
+ * A library that allocates while the loader holds its lock, and on demand.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,4 +20,9 @@ static __attribute__((destructor)) void end(void)
 void *take(size_t size)
 {
 	return malloc(size);
+}
+
+void give_back(void *block)
+{
+	free(block);
 }
