@@ -6,6 +6,7 @@
  */
 #include "exporter/log.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,11 @@ static void write_line(const char *format, va_list arguments)
 	length = strlen(line);
 	vsnprintf(line + length, sizeof(line) - length - 1, format, arguments);
 	length = strlen(line);
+	/* File names and the like come from others, and may hold what a terminal
+	 * would obey. */
+	for (size_t i = 0; i < length; i++)
+		if (iscntrl((unsigned char)line[i]))
+			line[i] = '?';
 	line[length++] = '\n';
 	written = write(STDERR_FILENO, line, length);
 	(void)written; /* there is nowhere else to say it */
