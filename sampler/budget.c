@@ -134,8 +134,8 @@ void budget_check(void)
 {
 	const unsigned stage = atomic_load_explicit(&stack_stage, memory_order_relaxed);
 	const bool live = live_table_is_fuller_than(LIVE_PERCENT);
-	const bool stacks = stage < STACK_STAGES &&
-			    stack_table_is_fuller_than(stack_stages[stage].percent);
+	const bool stacks =
+		stage < STACK_STAGES && stack_table_is_fuller_than(stack_stages[stage].percent);
 	const uint64_t interval = process_interval();
 
 	if (__builtin_expect(!live && !stacks, 1) || interval == 0 ||

@@ -16,9 +16,8 @@ static void move_cell(const void *block, int step)
 	uint8_t *cell = &free_filter_cells[free_filter_cell(block)];
 	uint8_t before = __atomic_load_n(cell, __ATOMIC_RELAXED);
 
-	while (before != STUCK &&
-	       !__atomic_compare_exchange_n(cell, &before, before + step, true, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED))
+	while (before != STUCK && !__atomic_compare_exchange_n(cell, &before, before + step, true,
+							       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 

@@ -248,7 +248,8 @@ void ledger_free(uint32_t index, struct sample_weight weight, uint64_t lifetime_
 
 	amount_subtract(&stack->live, weight);
 	end_change(stack);
-	histogram_add(index, stack, SEGMENT_HISTOGRAM_LIFETIME, lifetime_bucket(lifetime_ns), weight);
+	histogram_add(index, stack, SEGMENT_HISTOGRAM_LIFETIME, lifetime_bucket(lifetime_ns),
+		      weight);
 	books.live_bytes -= weight.bytes;
 	books.live_objects -= weight.objects;
 	publish_total(0);

@@ -21,18 +21,18 @@
 #include "sampler/segment_writer.h"
 
 enum {
-	SHARDS = 64,	  /* a power of two */
+	SHARDS = 64,	   /* a power of two */
 	FIRST_CHAINS = 16, /* of a shard, a power of two */
 	MAX_BATCH = 16,
-	IDLE_SHARE = 32,  /* a part of the table that may lie on free lists, unused */
+	IDLE_SHARE = 32, /* a part of the table that may lie on free lists, unused */
 };
 
 /* A link is a block's index + 1; 0 ends a chain. */
 struct shard {
 	struct lock lock;
-	uint32_t free;	      /* guarded by lock: first block of the free list */
+	uint32_t free;		/* guarded by lock: first block of the free list */
 	_Atomic uint32_t count; /* written under lock: blocks in chains */
-	uint32_t chain_count; /* guarded by lock: FIRST_CHAINS <= it <= max_chains */
+	uint32_t chain_count;	/* guarded by lock: FIRST_CHAINS <= it <= max_chains */
 	uint32_t *chains;
 } __attribute__((aligned(64)));
 

@@ -41,8 +41,7 @@ void private_memory_unmap(void *memory, size_t size)
 
 static void *take_from(struct piece *piece, size_t size)
 {
-	const size_t offset =
-		atomic_fetch_add_explicit(&piece->used, size, memory_order_relaxed);
+	const size_t offset = atomic_fetch_add_explicit(&piece->used, size, memory_order_relaxed);
 
 	return offset + size <= piece->size ? (char *)piece + offset : NULL;
 }

@@ -157,7 +157,8 @@ bool process_after_fork(void)
 bool process_notice_fork(void)
 {
 	return process.alive &&
-	       __builtin_expect(atomic_load_explicit(process.alive, memory_order_relaxed) == 0, 0) &&
+	       __builtin_expect(atomic_load_explicit(process.alive, memory_order_relaxed) == 0,
+				0) &&
 	       process_after_fork();
 }
 

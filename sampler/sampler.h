@@ -39,7 +39,8 @@ uint64_t sampler_charge(size_t size);
 
 /* Records the sample: `block`, not NULL, is what the real allocator returned
  * for `size` bytes, `interval` is what sampler_charge() said. */
-void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct stack_start *caller);
+void sampler_on_alloc(void *block, size_t size, uint64_t interval,
+		      const struct stack_start *caller);
 
 /* `block` is about to be freed and free_filter_may_contain() says that it may
  * be a sample. NULL and unsampled addresses are fine. */

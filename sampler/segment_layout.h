@@ -60,14 +60,14 @@ enum segment_switch { SEGMENT_OFF, SEGMENT_ON };
 
 /* Bits of segment_header.notices: what the reader must say in words. */
 enum segment_notice {
-	SEGMENT_NOTICE_OWN_MALLOC = 1 << 0,  /* the executable defines malloc itself */
-	SEGMENT_NOTICE_BAD_OPTION = 1 << 1,  /* notice_text names the bad setting */
-	SEGMENT_NOTICE_NO_POPULATE = 1 << 2, /* old kernel: all space was taken at once */
+	SEGMENT_NOTICE_OWN_MALLOC = 1 << 0,   /* the executable defines malloc itself */
+	SEGMENT_NOTICE_BAD_OPTION = 1 << 1,   /* notice_text names the bad setting */
+	SEGMENT_NOTICE_NO_POPULATE = 1 << 2,  /* old kernel: all space was taken at once */
 	SEGMENT_NOTICE_NO_LIBUNWIND = 1 << 3, /* libunwind was asked for and not found */
 };
 
 struct segment_region {
-	uint64_t offset; /* from the start of the segment, page aligned */
+	uint64_t offset;   /* from the start of the segment, page aligned */
 	uint64_t capacity; /* elements */
 	uint32_t element_size;
 	uint32_t padding;
@@ -83,15 +83,15 @@ struct segment_header {
 	uint32_t pid;
 	uint32_t parent_pid;
 	uint32_t uid;
-	uint32_t machine; /* e_machine of the process: EM_X86_64, EM_AARCH64 */
+	uint32_t machine;	      /* e_machine of the process: EM_X86_64, EM_AARCH64 */
 	uint64_t process_start_ticks; /* field 22 of /proc/PID/stat */
-	uint64_t start_realtime_ns; /* the two clocks at one moment: when the segment was made */
+	uint64_t start_realtime_ns;   /* the two clocks at one moment: when the segment was made */
 	uint64_t start_monotonic_ns;
 	char boot_id[40];
 	char host[64];
-	char run_id[32]; /* of the `heaptide run` it descends from, or "" */
-	char command[16];	/* comm of the process */
-	char executable[512];	/* path, cut at the end when longer */
+	char run_id[32];	 /* of the `heaptide run` it descends from, or "" */
+	char command[16];	 /* comm of the process */
+	char executable[512];	 /* path, cut at the end when longer */
 	char command_line[1024]; /* arguments, each ended by NUL; cut when longer */
 	uint32_t command_line_size;
 	uint32_t allocator_name; /* string: path of the object that has the real malloc */
@@ -126,7 +126,7 @@ struct segment_header {
 	_Atomic uint64_t peak_monotonic_ns;
 	_Atomic uint64_t last_sample_monotonic_ns;
 	_Atomic uint32_t module_epoch; /* moves when an address range gets a second owner */
-	_Atomic uint32_t ended;	/* 1 when the process came to its exit handlers */
+	_Atomic uint32_t ended;	       /* 1 when the process came to its exit handlers */
 
 	_Atomic uint64_t used[SEGMENT_REGION_COUNT]; /* elements handed out, per region */
 	_Atomic uint64_t counters[SEGMENT_COUNTER_SLOTS];
@@ -159,9 +159,9 @@ struct segment_stack {
 	uint64_t hash;
 	uint32_t first_frame; /* index into SEGMENT_FRAMES */
 	uint16_t depth;
-	uint16_t flags; /* enum segment_stack_flag */
-	uint32_t module_epoch; /* the header's, when the stack was first seen */
-	_Atomic uint32_t histogram; /* first node, or SEGMENT_NONE */
+	uint16_t flags;			 /* enum segment_stack_flag */
+	uint32_t module_epoch;		 /* the header's, when the stack was first seen */
+	_Atomic uint32_t histogram;	 /* first node, or SEGMENT_NONE */
 	struct segment_amount allocated; /* since the start */
 	struct segment_amount live;	 /* now */
 	/* The live amount at the process's peak: `peak` when peak_epoch equals
@@ -224,7 +224,7 @@ struct segment_module {
 	uint64_t text_offset; /* its file offset */
 	uint64_t loaded_monotonic_ns;
 	_Atomic uint64_t unloaded_monotonic_ns; /* when it was noticed; 0 while loaded */
-	uint32_t first_epoch; /* stacks of these module epochs can hold its addresses */
+	uint32_t first_epoch;	     /* stacks of these module epochs can hold its addresses */
 	_Atomic uint32_t last_epoch; /* UINT32_MAX while loaded */
 	uint8_t build_id[SEGMENT_BUILD_ID_MAX];
 	uint32_t build_id_size; /* 0: none */

@@ -76,8 +76,8 @@ static const uint32_t element_sizes[SEGMENT_REGION_COUNT] = {
 /* Shares of the budget, in 64ths. At the default 16 MiB: 20 000 stacks of 26
  * frames, 99 000 live samples (a heap of 48 GiB at 512 KiB), 2 000 modules. */
 static const uint32_t region_shares[SEGMENT_REGION_COUNT] = {
-	[SEGMENT_THREADS] = 1, [SEGMENT_MODULES] = 1,  [SEGMENT_STRINGS] = 1,
-	[SEGMENT_STACKS] = 17, [SEGMENT_FRAMES] = 17, [SEGMENT_BLOCKS] = 18,
+	[SEGMENT_THREADS] = 1,	  [SEGMENT_MODULES] = 1, [SEGMENT_STRINGS] = 1,
+	[SEGMENT_STACKS] = 17,	  [SEGMENT_FRAMES] = 17, [SEGMENT_BLOCKS] = 18,
 	[SEGMENT_HISTOGRAMS] = 9,
 };
 
@@ -115,9 +115,8 @@ static uint64_t limit_of(int resource)
 {
 	struct rlimit limit;
 
-	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
-		       ? limit.rlim_cur
-		       : UINT64_MAX;
+	return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur
+										   : UINT64_MAX;
 }
 
 /* What a segment may take of the file system of its directory: half of what is
@@ -332,8 +331,8 @@ static void describe_process(struct segment_header *header)
 		header->boot_id[n - 1] = '\0';
 	if (uname(&system) == 0)
 		append(header->host, header->host + sizeof(header->host), system.nodename);
-	const ssize_t length = readlink("/proc/self/exe", header->executable,
-					sizeof(header->executable) - 1);
+	const ssize_t length =
+		readlink("/proc/self/exe", header->executable, sizeof(header->executable) - 1);
 	header->executable[length > 0 ? length : 0] = '\0';
 	header->command_line_size = read_start("/proc/self/cmdline", header->command_line,
 					       sizeof(header->command_line));

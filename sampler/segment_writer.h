@@ -26,8 +26,8 @@ struct settings {
 	enum segment_switch start;
 	uint32_t only_pid; /* 0: every process is profiled */
 	uint64_t seed;
-	char dir[256]; /* "": /dev/shm/heaptide-UID */
-	char run_id[32];     /* copied into the header; cut when longer */
+	char dir[256];	      /* "": /dev/shm/heaptide-UID */
+	char run_id[32];      /* copied into the header; cut when longer */
 	char bad_option[256]; /* a sentence about the first bad value, or "" */
 };
 

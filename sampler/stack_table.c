@@ -94,8 +94,7 @@ static bool is_same(const struct segment_stack *stack, uint64_t hash,
 	return stack->hash == hash && stack->depth == key->depth && stack->flags == key->flags &&
 	       stack->module_epoch == key->module_epoch &&
 	       first + key->depth <= segment_writer_claimed(SEGMENT_FRAMES) &&
-	       memcmp(&table.frames[first], key->frames,
-		      key->depth * sizeof(*key->frames)) == 0;
+	       memcmp(&table.frames[first], key->frames, key->depth * sizeof(*key->frames)) == 0;
 }
 
 /* Index + 1 of the stack in the chain that starts at `link`, or 0. */

@@ -64,11 +64,11 @@ struct site {
 /* ---- the sites ------------------------------------------------------- */
 
 /* The volatile keeps each call a call, and not a jump that leaves no frame. */
-#define ALLOCATING(name, expression)   \
-	SITE void *name(size_t size)   \
-	{                              \
+#define ALLOCATING(name, expression)               \
+	SITE void *name(size_t size)               \
+	{                                          \
 		void *volatile block = expression; \
-		return block;          \
+		return block;                      \
 	}
 
 ALLOCATING(site_64_bytes, malloc(size))
@@ -120,7 +120,8 @@ static uint64_t next_random()
 }
 
 /* `count` blocks, of which every `keep`-th stays. */
-static void many(const char *name, void *(*allocate)(size_t), size_t size, size_t count, size_t keep)
+static void many(const char *name, void *(*allocate)(size_t), size_t size, size_t count,
+		 size_t keep)
 {
 	site site(name);
 
@@ -140,7 +141,8 @@ static void mixed_sizes(size_t count)
 	site site("site_mixed");
 
 	for (size_t i = 0; i < count; i++) {
-		const size_t size = 1 + (next_random() & ((size_t(1) << (4 + next_random() % 14)) - 1));
+		const size_t size =
+			1 + (next_random() & ((size_t(1) << (4 + next_random() % 14)) - 1));
 		void *block = site_mixed(size);
 
 		site.took(size);
@@ -174,7 +176,7 @@ static void growing_blocks(size_t count)
 			block = resize(site, block, size, 2 * size); /* mostly moves */
 		for (int step = 0; step < 8; step++, size -= 64)
 			block = resize(site, block, size, size - 64); /* in place */
-		if (site_realloc(block, SIZE_MAX / 2)) /* fails: nothing changes */
+		if (site_realloc(block, SIZE_MAX / 2))		      /* fails: nothing changes */
 			abort();
 		if (i % 2) {
 			free(block);
