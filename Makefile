@@ -82,7 +82,7 @@ bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
 
-.PHONY: all help deps demo test unit programs check fuzz lint bench accuracy fmt install clean FORCE
+.PHONY: all help deps demo test unit programs check fuzz lint bench accuracy fmt install clean files FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -213,9 +213,13 @@ demo: deps ## profile redis-server under load, print the report, leave profile.p
 	@$(MAKE) -s -j$(JOBS) all
 	@bash docs/demo.sh
 
+c_files = $(wildcard $(foreach d,interpose sampler leakcheck exporter bench tests/*,$d/*.[ch] $d/*.cc))
+
 fmt: ## lay out every C file with clang-format
-	clang-format -i $(wildcard $(foreach d,interpose sampler leakcheck exporter bench \
-		tests/unit tests/preload tests/e2e tests/fuzz tests/accuracy,$d/*.c $d/*.h $d/*.cc))
+	clang-format -i $(c_files)
+
+files:
+	@printf '%s\n' $(c_files)
 
 # ---------------------------------------------------------------- installing
 

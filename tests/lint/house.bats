@@ -57,9 +57,9 @@ sources() {
 	[ -z "$output" ]
 }
 
-@test "no line is wider than 100 columns" {
-	run bash -c "find interpose sampler leakcheck exporter -name '*.[ch]' | while read -r f; do
-		expand -t 8 \"\$f\" | awk -v f=\"\$f\" 'length > 100 { print f \":\" NR }'; done"
+@test "clang-format has nothing to change" {
+	command -v clang-format >/dev/null || skip "clang-format is not installed"
+	run bash -c "make -s files | xargs clang-format --dry-run 2>&1 | sed -n 's/: warning: .*//p' | cut -d: -f1 | sort | uniq -c"
 	echo "$output"
 	[ -z "$output" ]
 }
