@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +18,19 @@
 #include "exporter/units.h"
 
 #define ERROR_SIZE 256
+
+/* How the user would name the process again. */
+static void name_target(char *text, size_t size, const struct options *options,
+			const char *argument, uint32_t pid)
+{
+	const bool is_file = argument && strchr(argument, '/');
+	const bool has_dir = *options->dir && !is_file;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%" PRIu32, pid);
+	snprintf(text, size, "%s%s%s%s", has_dir ? "--dir " : "", has_dir ? options->dir : "",
+		 has_dir ? " " : "", argument ? argument : number);
+}
 
 static struct report_request make_request(const struct options *options, bool is_alive)
 {
@@ -66,13 +81,16 @@ static int print_report(const struct report *report, const struct options *optio
 }
 
 static int report_profile(const struct profile *profile, const struct options *options,
-			  bool is_alive)
+			  const char *argument, bool is_alive)
 {
-	const struct report_request request = make_request(options, is_alive);
-	char error[ERROR_SIZE];
+	struct report_request request = make_request(options, is_alive);
+	char error[ERROR_SIZE], target[2 * PATH_MAX];
 	struct report report;
-	int status = report_fill(&report, profile, &request, error, sizeof(error));
+	int status;
 
+	name_target(target, sizeof(target), options, argument, profile->snapshot->pid);
+	request.target = target;
+	status = report_fill(&report, profile, &request, error, sizeof(error));
 	if (status == -EINVAL)
 		return log_wrong_use("%s", error);
 	if (status)
@@ -99,7 +117,7 @@ static int report_run(const struct options *options, char **arguments)
 	if (profile_new(snapshot, &profile_options, &profile))
 		status = log_failure("out of memory");
 	else
-		status = report_profile(profile, options, target.alive);
+		status = report_profile(profile, options, *arguments, target.alive);
 	profile_free(profile);
 	snapshot_free(snapshot);
 	return status;

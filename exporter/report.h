@@ -36,6 +36,7 @@ struct report_request {
 	uint64_t top;	    /* rows per table */
 	uint64_t young_ns;
 	const char *focus, *ignore; /* "" or NULL: none */
+	const char *target;	    /* the arguments that name the process in other commands */
 };
 
 /* A row of a function or module table: who stands behind it. */

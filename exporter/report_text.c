@@ -153,18 +153,23 @@ static void print_unseen(const struct profile *profile, FILE *out)
 	}
 }
 
+static void print_command(FILE *out, const char *command, const char *target, const char *options)
+{
+	fprintf(out, "  heaptide %s ", command);
+	text_table_put(out, target, 0);
+	fprintf(out, " %s\n", options);
+}
+
 static void print_more(const struct report *report, FILE *out)
 {
-	const uint32_t pid = report->profile->snapshot->pid;
+	const char *const target = report->request.target;
 
 	if (!report->request.overview)
 		return;
-	fprintf(out, "\nMore\n");
-	fprintf(out, "  heaptide report %" PRIu32 " --by stack, module, size, lifetime or thread\n",
-		pid);
-	fprintf(out, "  heaptide report %" PRIu32 " --view temporary   what is freed at once\n",
-		pid);
-	fprintf(out, "  heaptide export %" PRIu32 " -o heap.pb.gz      for `go tool pprof`\n", pid);
+	fputs("\nMore\n", out);
+	print_command(out, "report", target, "--by stack    # or module, size, lifetime, thread");
+	print_command(out, "report", target, "--view temporary");
+	print_command(out, "export", target, "-o heap.pb.gz && go tool pprof -top heap.pb.gz");
 }
 
 int report_text_print(const struct report *report, FILE *out, unsigned width)

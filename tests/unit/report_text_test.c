@@ -43,6 +43,7 @@ static void refute(const char *part)
 static const struct report_request overview = {
 	.by = REPORT_BY_FUNCTION,
 	.overview = true,
+	.target = "--dir /tmp/here 70",
 	.top = 10,
 	.young_ns = 10 * SMALL_MS,
 };
@@ -208,6 +209,20 @@ START_TEST(what_was_not_seen_is_said)
 }
 END_TEST
 
+START_TEST(an_overview_ends_with_what_to_ask_next)
+{
+	print(&small_profile, &overview, true, 0);
+	expect("\nMore\n"
+	       "  heaptide report --dir /tmp/here 70 --by stack    # or module, size, lifetime, "
+	       "thread\n");
+	expect("  heaptide export --dir /tmp/here 70 -o heap.pb.gz && go tool pprof -top "
+	       "heap.pb.gz\n");
+	free(text);
+	print(&small_profile, &by_stack, true, 0);
+	refute("\nMore\n");
+}
+END_TEST
+
 START_TEST(an_empty_profile_says_why_it_is_empty)
 {
 	print(&empty_profile, &overview, true, 0);
@@ -274,5 +289,6 @@ UNIT_MAIN(the_head_says_whose_heap_and_how_large, a_process_that_ended_or_was_ki
 	  a_filter_is_said_in_the_title, a_filter_without_a_match_says_so, sizes_are_ranges,
 	  lifetimes_start_at_their_borders, threads_have_their_names_and_the_rest_is_together,
 	  exact_numbers_have_no_error_column, what_was_not_seen_is_said,
-	  an_empty_profile_says_why_it_is_empty, long_names_are_shortened_on_a_terminal_only,
-	  callers_are_shown_without_their_parameters, the_short_list_has_a_line_for_each_function)
+	  an_overview_ends_with_what_to_ask_next, an_empty_profile_says_why_it_is_empty,
+	  long_names_are_shortened_on_a_terminal_only, callers_are_shown_without_their_parameters,
+	  the_short_list_has_a_line_for_each_function)
