@@ -64,3 +64,17 @@ over_each() {
 	holds c_calls a_resize_to_nothing_is_a_free
 	grep -qa 'libjemalloc\.so\.2' "$(segments)"
 }
+
+@test "tcmalloc and mimalloc linked to the program are counted" {
+	local program case
+
+	for program in tcmalloc_calls mimalloc_calls; do
+		for case in each_call_is_counted_once a_loop_is_counted_to_the_last_block \
+			a_resized_block_is_freed_and_allocated; do
+			echo $program: $case
+			holds $program $case
+		done
+	done
+	[ -n "$(grep -la 'libtcmalloc_minimal\.so\.4' $(segments))" ]
+	[ -n "$(grep -la 'libmimalloc\.so\.2' $(segments))" ]
+}

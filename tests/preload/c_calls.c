@@ -15,13 +15,34 @@
 
 static void *volatile sink;
 
-static void *by_malloc(size_t n) { return malloc(n); }
-static void *by_calloc(size_t n) { return calloc(1, n); }
-static void *by_realloc(size_t n) { return realloc(NULL, n); }
-static void *by_reallocarray(size_t n) { return reallocarray(NULL, 1, n); }
-static void *by_memalign(size_t n) { return memalign(64, n); }
-static void *by_aligned_alloc(size_t n) { return aligned_alloc(64, n); }
-static void *by_valloc(size_t n) { return valloc(n); }
+static void *by_malloc(size_t n)
+{
+	return malloc(n);
+}
+static void *by_calloc(size_t n)
+{
+	return calloc(1, n);
+}
+static void *by_realloc(size_t n)
+{
+	return realloc(NULL, n);
+}
+static void *by_reallocarray(size_t n)
+{
+	return reallocarray(NULL, 1, n);
+}
+static void *by_memalign(size_t n)
+{
+	return memalign(64, n);
+}
+static void *by_aligned_alloc(size_t n)
+{
+	return aligned_alloc(64, n);
+}
+static void *by_valloc(size_t n)
+{
+	return valloc(n);
+}
 static void *by_posix_memalign(size_t n)
 {
 	void *block = NULL;
@@ -31,8 +52,8 @@ static void *by_posix_memalign(size_t n)
 }
 
 static void *(*const calls[])(size_t) = {
-	by_malloc, by_calloc, by_realloc, by_reallocarray, by_memalign, by_aligned_alloc,
-	by_valloc, by_posix_memalign,
+	by_malloc,   by_calloc,	       by_realloc, by_reallocarray,
+	by_memalign, by_aligned_alloc, by_valloc,  by_posix_memalign,
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]), UNALIGNED_CALLS = 4, ODD_ERRNO = 12345 };

@@ -21,7 +21,8 @@ static const auto wide = std::align_val_t(256);
 static const struct form forms[] = {
 	{[](size_t n) { return operator new(n); }, [](void *p, size_t) { operator delete(p); }},
 	{[](size_t n) { return operator new[](n); }, [](void *p, size_t) { operator delete[](p); }},
-	{[](size_t n) { return operator new(n); }, [](void *p, size_t n) { operator delete(p, n); }},
+	{[](size_t n) { return operator new(n); },
+	 [](void *p, size_t n) { operator delete(p, n); }},
 	{[](size_t n) { return operator new[](n); },
 	 [](void *p, size_t n) { operator delete[](p, n); }},
 	{[](size_t n) { return operator new(n, std::nothrow); },

@@ -27,23 +27,23 @@
 
 #include "sampler/segment_layout.h"
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			dprintf(2, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);     \
-			_exit(1);                                                              \
-		}                                                                              \
+#define CHECK(condition)                                                                   \
+	do {                                                                               \
+		if (!(condition)) {                                                        \
+			dprintf(2, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                          \
+		}                                                                          \
 	} while (0)
 
-#define CHECK_EQUAL(a, b)                                                                      \
-	do {                                                                                   \
-		const long long a_is = (long long)(a), b_is = (long long)(b);                  \
-                                                                                               \
-		if (a_is != b_is) {                                                            \
-			dprintf(2, "%s:%d: %s is %lld, %s is %lld\n", __FILE__, __LINE__, #a,  \
-				a_is, #b, b_is);                                               \
-			_exit(1);                                                              \
-		}                                                                              \
+#define CHECK_EQUAL(a, b)                                                                     \
+	do {                                                                                  \
+		const long long a_is = (long long)(a), b_is = (long long)(b);                 \
+                                                                                              \
+		if (a_is != b_is) {                                                           \
+			dprintf(2, "%s:%d: %s is %lld, %s is %lld\n", __FILE__, __LINE__, #a, \
+				a_is, #b, b_is);                                              \
+			_exit(1);                                                             \
+		}                                                                             \
 	} while (0)
 
 /* The header of this process's segment, or NULL. */

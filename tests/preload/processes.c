@@ -356,7 +356,8 @@ static void filter_system_calls(uint32_t action, const int *allowed, unsigned co
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, nr));
 	for (unsigned i = 0; i < count; i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+		code[n++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	}
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
@@ -368,7 +369,7 @@ static void filter_system_calls(uint32_t action, const int *allowed, unsigned co
 }
 
 /* What an allocator needs itself, and a program to say how it went. */
-static const int essential[] = {SYS_brk,    SYS_mmap,  SYS_munmap, SYS_mremap,
+static const int essential[] = {SYS_brk,     SYS_mmap,	SYS_munmap, SYS_mremap,
 				SYS_madvise, SYS_futex, SYS_write,  SYS_exit_group};
 
 enum { ESSENTIAL = sizeof(essential) / sizeof(essential[0]) };

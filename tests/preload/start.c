@@ -13,7 +13,8 @@ static void *volatile kept;
 
 static const char *own_string(uint32_t offset)
 {
-	return (const char *)own_segment() + own_segment()->regions[SEGMENT_STRINGS].offset + offset;
+	return (const char *)own_segment() + own_segment()->regions[SEGMENT_STRINGS].offset +
+	       offset;
 }
 
 static int ends_with(const char *text, const char *end)

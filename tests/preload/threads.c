@@ -120,7 +120,8 @@ static void the_smallest_stacks_are_enough(void)
 		CHECK_EQUAL(pthread_create(&thread, &attributes, fill, (void *)0), 0);
 		CHECK_EQUAL(pthread_join(thread, NULL), 0);
 		CHECK_EQUAL(pthread_create(&thread, &attributes, empty_the_next_row,
-					   (void *)(THREADS - 1)), 0);
+					   (void *)(THREADS - 1)),
+			    0);
 		CHECK_EQUAL(pthread_join(thread, NULL), 0);
 	}
 	CHECK_EQUAL(own_live_blocks(SIZE), 0);
