@@ -71,8 +71,8 @@ enum operation {
 	OP_BREG31 = 0x8f,
 };
 
-/* Compilers nest one; a second is rare. */
-#define REMEMBERED_STATES 4
+/* Rarely called, and not to take part of the stack of what is. */
+#define COLD __attribute__((noinline, cold))
 
 struct cursor {
 	const uint8_t *p, *end;
@@ -132,7 +132,7 @@ static int64_t read_sleb(struct cursor *c)
 	return 0;
 }
 
-static struct cursor read_block(struct cursor *c)
+static COLD struct cursor read_block(struct cursor *c)
 {
 	const uint64_t size = read_uleb(c);
 	struct cursor block = {c->p, c->p, false};
@@ -307,15 +307,6 @@ bool eh_frame_read_function(const struct eh_frame_bytes *bytes, const uint8_t *f
 	return !c.bad && function->start < function->end;
 }
 
-/* What the instructions have said so far. */
-struct machine {
-	struct unwind_rule now;
-	struct unwind_rule initial; /* after the CIE's instructions */
-	struct unwind_rule remembered[REMEMBERED_STATES];
-	unsigned remembered_count;
-	uintptr_t location;
-};
-
 static int32_t small(struct cursor *c, int64_t value)
 {
 	if (value < INT32_MIN || value > INT32_MAX)
@@ -370,8 +361,9 @@ static bool is_plt_expression(const struct cursor *c)
 
 /* The forms found in practice: register + offset, dereferenced or not, and a
  * constant added (realigned stacks, signal frames, hand-written assembly). */
-static void define_cfa_expression(struct unwind_rule *rule, struct cursor c)
+static COLD void define_cfa_expression(struct unwind_rule *rule, struct cursor *instructions)
 {
+	struct cursor c = read_block(instructions);
 	uint8_t reg;
 
 	rule->cfa = UNWIND_CFA_UNKNOWN;
@@ -411,8 +403,10 @@ static void set_register(struct unwind_rule *rule, uint64_t reg, uint8_t where, 
 	}
 }
 
-static void set_register_expression(struct unwind_rule *rule, uint64_t reg, struct cursor c)
+static COLD void set_register_expression(struct unwind_rule *rule, uint64_t reg,
+					 struct cursor *instructions)
 {
+	struct cursor c = read_block(instructions);
 	uint8_t base;
 	int32_t offset;
 
@@ -423,7 +417,7 @@ static void set_register_expression(struct unwind_rule *rule, uint64_t reg, stru
 		set_register(rule, reg, UNWIND_LOST, 0);
 }
 
-static void restore_register(struct machine *m, uint64_t reg)
+static void restore_register(struct eh_frame_machine *m, uint64_t reg)
 {
 	if (reg == STACK_ARCH_DWARF_FP)
 		set_register(&m->now, reg, m->initial.fp, m->initial.fp_offset);
@@ -432,7 +426,7 @@ static void restore_register(struct machine *m, uint64_t reg)
 }
 
 /* The instructions that set one register's rule. */
-static bool run_register_instruction(struct machine *m, struct cursor *c, uint8_t code,
+static bool run_register_instruction(struct eh_frame_machine *m, struct cursor *c, uint8_t code,
 				     const struct eh_frame_function *f)
 {
 	struct unwind_rule *now = &m->now;
@@ -464,7 +458,7 @@ static bool run_register_instruction(struct machine *m, struct cursor *c, uint8_
 		set_register(now, reg, UNWIND_LOST, 0);
 		return true;
 	case CFA_EXPRESSION:
-		set_register_expression(now, reg, read_block(c));
+		set_register_expression(now, reg, c);
 		return true;
 	case CFA_VAL_EXPRESSION:
 		read_block(c);
@@ -476,7 +470,7 @@ static bool run_register_instruction(struct machine *m, struct cursor *c, uint8_
 }
 
 /* The instructions that set the CFA's rule. */
-static bool run_cfa_instruction(struct machine *m, struct cursor *c, uint8_t code,
+static bool run_cfa_instruction(struct eh_frame_machine *m, struct cursor *c, uint8_t code,
 				const struct eh_frame_function *f)
 {
 	struct unwind_rule *now = &m->now;
@@ -500,14 +494,14 @@ static bool run_cfa_instruction(struct machine *m, struct cursor *c, uint8_t cod
 		now->cfa_offset = small(c, scaled((uint64_t)read_sleb(c), f));
 		return true;
 	case CFA_DEF_CFA_EXPRESSION:
-		define_cfa_expression(now, read_block(c));
+		define_cfa_expression(now, c);
 		return true;
 	default:
 		return false;
 	}
 }
 
-static bool run_state_instruction(struct machine *m, struct cursor *c, uint8_t code)
+static bool run_state_instruction(struct eh_frame_machine *m, struct cursor *c, uint8_t code)
 {
 	switch (code) {
 	case CFA_NOP:
@@ -517,7 +511,7 @@ static bool run_state_instruction(struct machine *m, struct cursor *c, uint8_t c
 		read_uleb(c);
 		return true;
 	case CFA_REMEMBER_STATE:
-		if (m->remembered_count == REMEMBERED_STATES)
+		if (m->remembered_count == EH_FRAME_REMEMBERED)
 			return false;
 		m->remembered[m->remembered_count++] = m->now;
 		return true;
@@ -532,7 +526,7 @@ static bool run_state_instruction(struct machine *m, struct cursor *c, uint8_t c
 }
 
 /* Where the next row starts, when `code` begins one; else 0. */
-static uintptr_t next_location(const struct machine *m, struct cursor *c, uint8_t code,
+static uintptr_t next_location(const struct eh_frame_machine *m, struct cursor *c, uint8_t code,
 			       const struct eh_frame_function *f)
 {
 	if ((code & CFA_HIGH_BITS) == CFA_ADVANCE_LOC)
@@ -551,7 +545,7 @@ static uintptr_t next_location(const struct machine *m, struct cursor *c, uint8_
 	}
 }
 
-static bool run_one(struct machine *m, struct cursor *c, uint8_t code,
+static bool run_one(struct eh_frame_machine *m, struct cursor *c, uint8_t code,
 		    const struct eh_frame_function *f)
 {
 	switch (code & CFA_HIGH_BITS) {
@@ -572,7 +566,7 @@ static bool run_one(struct machine *m, struct cursor *c, uint8_t code,
 
 /* Runs a list of instructions; gives a row to `row`, unless it is NULL, for
  * each stretch that the list ends by moving the location. */
-static bool run(struct machine *m, const struct eh_frame_bytes *list,
+static bool run(struct eh_frame_machine *m, const struct eh_frame_bytes *list,
 		const struct eh_frame_function *f,
 		void (*row)(void *context, uintptr_t start, const struct unwind_rule *rule),
 		void *context)
@@ -596,20 +590,20 @@ static bool run(struct machine *m, const struct eh_frame_bytes *list,
 	return !c.bad;
 }
 
-bool eh_frame_rows(const struct eh_frame_function *function,
+bool eh_frame_rows(const struct eh_frame_function *function, struct eh_frame_machine *machine,
 		   void (*row)(void *context, uintptr_t start, const struct unwind_rule *rule),
 		   void *context)
 {
-	struct machine m = {.location = function->start};
-
-	if (!run(&m, &function->initial, function, NULL, NULL))
+	memset(machine, 0, sizeof(*machine));
+	machine->location = function->start;
+	if (!run(machine, &function->initial, function, NULL, NULL))
 		return false;
-	m.now.signal = function->is_signal_frame;
-	m.initial = m.now;
-	m.location = function->start;
-	if (!run(&m, &function->instructions, function, row, context))
+	machine->now.signal = function->is_signal_frame;
+	machine->initial = machine->now;
+	machine->location = function->start;
+	if (!run(machine, &function->instructions, function, row, context))
 		return false;
-	if (m.location < function->end)
-		row(context, m.location, &m.now);
+	if (machine->location < function->end)
+		row(context, machine->location, &machine->now);
 	return true;
 }

@@ -34,6 +34,19 @@ struct eh_frame_function {
 	bool is_signal_frame;
 };
 
+/* Compilers nest one; a second is rare. */
+#define EH_FRAME_REMEMBERED 4
+
+/* What the instructions have said so far. The caller's storage, because the
+ * stack may be short. */
+struct eh_frame_machine {
+	struct unwind_rule now;
+	struct unwind_rule initial; /* after the CIE's instructions */
+	struct unwind_rule remembered[EH_FRAME_REMEMBERED];
+	unsigned remembered_count;
+	uintptr_t location;
+};
+
 /*
  * Reads the FDE at `fde`. False when it is not one or damaged. *next, if
  * wanted, becomes the start of the entry after it, or NULL at the end, whatever
@@ -45,9 +58,9 @@ bool eh_frame_read_function(const struct eh_frame_bytes *bytes, const uint8_t *f
 /*
  * Calls row(context, start, rule) for each stretch of code with one rule, in
  * the order of the instructions, ascending. False when they are damaged; rows that
- * were given until then are not to be used.
+ * were given until then are not to be used. What *machine holds does not matter.
  */
-bool eh_frame_rows(const struct eh_frame_function *function,
+bool eh_frame_rows(const struct eh_frame_function *function, struct eh_frame_machine *machine,
 		   void (*row)(void *context, uintptr_t start, const struct unwind_rule *rule),
 		   void *context);
 

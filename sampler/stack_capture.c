@@ -58,6 +58,7 @@ bool stack_capture_init(enum segment_unwinder unwinder)
 
 void stack_capture_after_fork(void)
 {
+	unwind_table_after_fork();
 	if (walker == SEGMENT_UNWIND_LIBUNWIND)
 		walker = SEGMENT_UNWIND_TABLES;
 }
@@ -151,6 +152,18 @@ static enum step step_by_full_rule(struct walk *walk, struct frame *frame,
 	return STEP_MADE;
 }
 
+/*
+ * A return address that is where a function begins, behind no call, was put
+ * there by hand to catch the last return of a stack: makecontext() does so.
+ */
+static bool is_planted(const struct walk *walk, uintptr_t ip)
+{
+	const uintptr_t offset = ip - walk->module_start;
+
+	return offset < walk->module_size &&
+	       unwind_table_rule(walk->table, ip, (uint32_t)offset) != UNWIND_RULE_NONE;
+}
+
 /* The step out of a frame without a common rule. */
 static COLD enum step step_otherwise(struct walk *walk, struct frame *frame, uint32_t packed)
 {
@@ -160,6 +173,8 @@ static COLD enum step step_otherwise(struct walk *walk, struct frame *frame, uin
 		return STEP_OUTERMOST;
 	if (rule)
 		return step_by_full_rule(walk, frame, rule);
+	if (is_planted(walk, frame->ip))
+		return STEP_OUTERMOST;
 	if (step_by_frame_pointer(walk, frame) != STEP_MADE || !is_likely_return_address(frame->ip))
 		return STEP_IMPOSSIBLE;
 	return STEP_MADE;
@@ -179,8 +194,10 @@ static COLD bool enter_module(struct walk *walk, uintptr_t code)
 	return true;
 }
 
-static unsigned walk_by_tables(const struct stack_start *start, struct stack_trail *trail,
-			       uint64_t *frames, unsigned max_depth, uint16_t *flags)
+static __attribute__((noinline)) unsigned walk_by_tables(const struct stack_start *start,
+							 struct stack_trail *trail,
+							 uint64_t *frames, unsigned max_depth,
+							 uint16_t *flags)
 {
 	struct walk walk = {.module_size = 0};
 	uintptr_t ip = start->ip, sp = start->sp, bp = start->bp, below = 0;
@@ -238,8 +255,10 @@ static unsigned walk_by_tables(const struct stack_start *start, struct stack_tra
 	}
 }
 
-static unsigned walk_by_frame_pointers(const struct stack_start *start, uint64_t *frames,
-				       unsigned max_depth, uint16_t *flags)
+static __attribute__((noinline)) unsigned walk_by_frame_pointers(const struct stack_start *start,
+								 uint64_t *frames,
+								 unsigned max_depth,
+								 uint16_t *flags)
 {
 	struct walk walk = {.module_size = 0};
 	struct frame frame = {start->ip, start->sp, start->bp};

@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "sampler/eh_frame.h"
+#include "sampler/lock.h"
 #include "sampler/private_memory.h"
 #include "sampler/segment_writer.h"
 
@@ -30,6 +31,7 @@
 #define CACHE_CODE_BYTES 64
 #define CACHE_MIN 256
 #define CACHE_MAX 8192
+#define WORKSHOPS 8
 /* No compiler writes such functions; a damaged one is given up. */
 #define ROWS_MAX 100000
 
@@ -152,51 +154,80 @@ struct unwind_table *unwind_table_of(struct module *module)
 	return __builtin_expect(table != NULL, 1) ? table : make_table(module);
 }
 
-/* Rows on their way from eh_frame_rows() into a function_rows, or only counted. */
-struct row_sink {
+/* What compiling a function needs, out of a few for all threads: the stack may
+ * be too short for it. */
+static struct workshop {
+	_Atomic uintptr_t taken; /* lock_self() of the user, or 0 */
+	struct eh_frame_function function;
+	struct eh_frame_machine machine;
 	uintptr_t module_start;
-	struct function_rows *rows; /* NULL: count */
+	struct function_rows *rows; /* to be filled; NULL: rows are only counted */
 	uint32_t count;
 	struct unwind_rule last;
-};
+} workshops[WORKSHOPS];
+
+static struct workshop *take_workshop(void)
+{
+	const uintptr_t self = lock_self();
+
+	for (int i = 0; i < WORKSHOPS; i++) {
+		uintptr_t user = 0;
+
+		/* What is our own already was left behind by a long jump. */
+		if (atomic_compare_exchange_strong(&workshops[i].taken, &user, self) ||
+		    user == self)
+			return &workshops[i];
+	}
+	return NULL;
+}
+
+void unwind_table_after_fork(void)
+{
+	for (int i = 0; i < WORKSHOPS; i++)
+		atomic_store(&workshops[i].taken, 0);
+}
 
 static void add_row(void *context, uintptr_t start, const struct unwind_rule *rule)
 {
-	struct row_sink *sink = context;
+	struct workshop *work = context;
 
-	if (sink->count > 0 && unwind_rule_equal(&sink->last, rule))
+	if (work->count > 0 && unwind_rule_equal(&work->last, rule))
 		return;
-	sink->last = *rule;
-	if (sink->rows && sink->count < sink->rows->count) {
-		sink->rows->words[sink->count] = (uint32_t)(start - sink->module_start);
-		sink->rows->words[sink->rows->count + sink->count] = unwind_rule_pack(rule);
+	work->last = *rule;
+	if (work->rows && work->count < work->rows->count) {
+		work->rows->words[work->count] = (uint32_t)(start - work->module_start);
+		work->rows->words[work->rows->count + work->count] = unwind_rule_pack(rule);
 	}
-	sink->count++;
+	work->count++;
 }
 
-/* NULL when the memory is short; no_rows when the function cannot be read. */
-static struct function_rows *compile_rows(const struct unwind_sources *sources,
+static bool run_instructions(struct workshop *work, struct function_rows *rows)
+{
+	work->rows = rows;
+	work->count = 0;
+	return eh_frame_rows(&work->function, &work->machine, add_row, work);
+}
+
+/* NULL when memory is short; no_rows when the function cannot be read. */
+static struct function_rows *compile_rows(struct workshop *work,
+					  const struct unwind_sources *sources,
 					  const struct index_entry *entry)
 {
-	struct eh_frame_function function;
-	struct row_sink sink = {.module_start = sources->start};
+	const uint8_t *fde = (const uint8_t *)(sources->header + entry->fde);
+	struct function_rows *rows;
 
-	if (!eh_frame_read_function(&sources->bytes,
-				    (const uint8_t *)(sources->header + entry->fde), &function,
-				    NULL) ||
-	    function.start < sources->start || function.end - sources->start > UINT32_MAX ||
-	    !eh_frame_rows(&function, add_row, &sink) || sink.count > ROWS_MAX)
+	work->module_start = sources->start;
+	if (!eh_frame_read_function(&sources->bytes, fde, &work->function, NULL) ||
+	    work->function.start < sources->start ||
+	    work->function.end - sources->start > UINT32_MAX || !run_instructions(work, NULL) ||
+	    work->count > ROWS_MAX)
 		return &no_rows;
-
-	struct function_rows *rows =
-		private_memory_alloc(sizeof(*rows) + 2 * sink.count * sizeof(rows->words[0]));
-
+	rows = private_memory_alloc(sizeof(*rows) + 2 * work->count * sizeof(rows->words[0]));
 	if (!rows)
 		return NULL;
-	*rows = (struct function_rows){sink.count, (uint32_t)(function.end - sources->start)};
-	sink.rows = rows;
-	sink.count = 0;
-	eh_frame_rows(&function, add_row, &sink);
+	rows->count = work->count;
+	rows->end = (uint32_t)(work->function.end - sources->start);
+	run_instructions(work, rows);
 	return rows;
 }
 
@@ -208,8 +239,13 @@ static struct function_rows *function_rows_at(const struct unwind_sources *sourc
 	if (rows)
 		return rows;
 
-	struct function_rows *fresh = compile_rows(sources, &sources->index[i]);
+	struct workshop *work = take_workshop();
+	struct function_rows *fresh = NULL;
 
+	if (work) {
+		fresh = compile_rows(work, sources, &sources->index[i]);
+		atomic_store_explicit(&work->taken, 0, memory_order_release);
+	}
 	/* Pairs with the acquire above. The loser's rows are lost: they are few. */
 	if (fresh && !atomic_compare_exchange_strong(&sources->functions[i], &rows, fresh))
 		return rows;

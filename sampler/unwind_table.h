@@ -30,6 +30,9 @@ struct unwind_table {
  * without unwind information, or when memory is short, one without rules. */
 struct unwind_table *unwind_table_of(struct module *module);
 
+/* In a forked child: forgets compilations that other threads had begun. */
+void unwind_table_after_fork(void);
+
 /* Looks a rule up, compiles its function if need be, and puts it in the cache. */
 uint32_t unwind_table_find(struct unwind_table *table, uintptr_t code, uint32_t offset);
 
