@@ -109,14 +109,15 @@ static bool map_image(const char *path, struct image *image)
 	return true;
 }
 
-/* `count` elements at `offset`, or NULL when they do not lie within the file. */
+/* `count` elements at `offset`, or NULL when they do not lie within the file or
+ * not on a multiple of 8, as all tables of a 64-bit file do. */
 static const void *image_at(const struct image *image, uint64_t offset, uint64_t count,
 			    uint64_t element_size)
 {
 	uint64_t size;
 
 	if (__builtin_mul_overflow(count, element_size, &size) || offset > image->size ||
-	    size > image->size - offset)
+	    size > image->size - offset || (element_size > 1 && offset % 8 != 0))
 		return NULL;
 	return image->bytes + offset;
 }
