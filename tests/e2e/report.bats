@@ -7,16 +7,14 @@ load ../test_helper
 
 # The program runs once for the tests that read what it left behind.
 setup_file() {
-	heaptide_setup
-	export HEAPTIDE_DIR=$BATS_FILE_TMPDIR/known
-	mkdir "$HEAPTIDE_DIR"
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR heaptide_setup
+	export KNOWN_DIR=$HEAPTIDE_DIR KNOWN
 	HEAPTIDE_INTERVAL=1 HEAPTIDE_BUDGET=16M preloaded "$programs/known" </dev/null
 	KNOWN=$(segments)
-	export KNOWN
 }
 
 teardown_file() {
-	rm -rf "$BATS_FILE_TMPDIR/known"
+	rm -rf "$KNOWN_DIR"
 }
 
 # report ARGUMENTS...: of the known program, as JSON.
