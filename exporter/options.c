@@ -162,6 +162,14 @@ static int parse_number(const struct option_row *row, const char *text, uint64_t
 	return error;
 }
 
+static int append_text(struct option_texts *texts, const char *text)
+{
+	if (texts->count == OPTION_TEXTS_MAX)
+		return -ERANGE;
+	texts->items[texts->count++] = text;
+	return 0;
+}
+
 /* Stores the value of `text`; 0, -EINVAL or -ERANGE, and then nothing. */
 static int store_value(const struct option_row *row, const char *text, struct options *options)
 {
@@ -194,6 +202,8 @@ static int store_value(const struct option_row *row, const char *text, struct op
 			return -ERANGE;
 		*(const char **)(void *)field = text;
 		return 0;
+	case OPTION_KIND_TEXTS:
+		return append_text((void *)field, text);
 	case OPTION_KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;
@@ -239,6 +249,9 @@ static void describe_values(const struct option_row *row, char *text, size_t siz
 			break;
 		}
 		snprintf(text, size, "a %s", row->metavar);
+		break;
+	case OPTION_KIND_TEXTS:
+		snprintf(text, size, "a %s, at most %d times", row->metavar, OPTION_TEXTS_MAX);
 		break;
 	case OPTION_KIND_FLAG:
 		snprintf(text, size, "%s", row->metavar);

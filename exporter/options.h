@@ -18,6 +18,15 @@
 #define OPTION_TYPE_LIST unsigned     /* bit i: word i */
 #define OPTION_TYPE_TEXT const char *
 #define OPTION_TYPE_FLAG bool
+#define OPTION_TYPE_TEXTS struct option_texts
+
+/* The values of an option that may be given several times, in their order. */
+#define OPTION_TEXTS_MAX 32
+
+struct option_texts {
+	const char *items[OPTION_TEXTS_MAX];
+	size_t count;
+};
 
 enum option_id {
 #define OPTION(field, ...) OPTION_##field,
@@ -46,6 +55,7 @@ enum option_kind {
 	OPTION_KIND_LIST,
 	OPTION_KIND_TEXT,
 	OPTION_KIND_FLAG,
+	OPTION_KIND_TEXTS,
 };
 
 /* A row of the table. */
