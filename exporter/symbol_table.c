@@ -74,7 +74,9 @@ static bool is_function(const struct symbol *symbol)
 {
 	const int type = GELF_ST_TYPE(symbol->sym.st_info);
 
-	if (!symbol->is_code || symbol->name[0] == '\0')
+	/* The names of functions are not looked at here: they fill the most pages
+	 * of the file, and few of them will be wanted. */
+	if (!symbol->is_code || symbol->sym.st_name == 0)
 		return false;
 	return type == STT_FUNC || type == STT_GNU_IFUNC ||
 	       (type == STT_NOTYPE && !is_label_for_tools(symbol->name));
