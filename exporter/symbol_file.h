@@ -45,7 +45,11 @@ void symbol_file_open(struct symbol_file_places *places, const struct snapshot_m
 		      struct symbol_file *file);
 void symbol_file_close(struct symbol_file *file);
 
-/* Lets go of the pages that were read; they come back when they are needed. */
+/*
+ * Lets go of the pages that were read; they come back when they are needed. Not
+ * after DWARF was read: where sections are compressed, libdw writes into its copy
+ * of the section headers, which would be lost.
+ */
 void symbol_file_trim(const struct symbol_file *file);
 
 #endif

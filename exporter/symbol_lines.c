@@ -242,6 +242,7 @@ size_t symbol_lines_find(struct symbol_lines *lines, uint64_t address,
 	struct chain chain = {.count = 0};
 	size_t position = SIZE_MAX;
 	Dwarf_Die unit, split;
+	bool is_in_unit = false;
 
 	if (lines->units.count == 0)
 		return 0;
@@ -251,8 +252,11 @@ size_t symbol_lines_find(struct symbol_lines *lines, uint64_t address,
 		return 0;
 	lines->lookups++;
 	address -= lines->bias;
-	while ((range = range_map_next(&lines->units, address, &position)))
-		if (find_unit(lines, range->id, &unit, &split) && descend(&split, address, &chain))
-			return describe(&unit, address, &chain, frames);
-	return 0;
+	while (chain.count == 0 && (range = range_map_next(&lines->units, address, &position)) &&
+	       find_unit(lines, range->id, &unit, &split)) {
+		is_in_unit = true;
+		descend(&split, address, &chain);
+	}
+	/* Of assembly code, and of some functions, DWARF knows the lines only. */
+	return is_in_unit ? describe(&unit, address, &chain, frames) : 0;
 }

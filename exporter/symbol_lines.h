@@ -26,7 +26,8 @@ struct symbol_lines {
 };
 
 struct symbol_lines_frame {
-	const char *linkage_name; /* or the source's, where it has none; NULL: unknown */
+	const char *linkage_name; /* or the source's, where it has none; NULL: unknown
+				     (only in a last frame) */
 	const char *file;	  /* NULL: unknown */
 	uint32_t line;		  /* 0: unknown */
 	uint32_t start_line;

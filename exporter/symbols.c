@@ -89,12 +89,13 @@ static struct module_symbols *open_module(struct symbols *symbols,
 	if (files->is_open)
 		return files;
 	files->is_open = true;
-	/* What cannot be read for want of memory is as good as not there. */
 	symbol_file_open(&symbols->places, module, &files->file);
-	if (files->file.module && symbol_table_init(&files->table, files->file.module) == 0 &&
-	    symbols->wants_lines)
-		symbol_lines_init(&files->lines, files->file.module);
+	/* What cannot be read for want of memory is as good as not there. */
+	if (!files->file.module || symbol_table_init(&files->table, files->file.module) != 0)
+		return files;
 	symbol_file_trim(&files->file);
+	if (symbols->wants_lines)
+		symbol_lines_init(&files->lines, files->file.module);
 	return files;
 }
 

@@ -265,6 +265,22 @@ make_container() {
 	expect_output '3000B +.*kept\[2\] = malloc\(3000\)|2.93kB.*kept\[2\] = malloc\(3000\)'
 }
 
+@test "every kind of debug information gives lines" {
+	local compiler flags
+
+	for compiler in gcc clang; do
+		for flags in -gdwarf-4 -gdwarf-5 "-g -gz" "-g -gsplit-dwarf"; do
+			# shellcheck disable=SC2086 # the flags are several words
+			"$compiler" -O1 $flags -o keeper "$source"
+			keep ./keeper
+			echo "$compiler $flags"
+			stacks --lines
+			expect_output ';keep_everything;keep_inlined 3000$'
+			rm keeper "$HEAPTIDE_DIR"/*
+		done
+	done
+}
+
 @test "names of C++ are demangled, overloads stay apart" {
 	cat >cxx.cc <<-'END'
 		#include <cstdlib>

@@ -485,6 +485,17 @@ START_TEST(inlined_functions_have_lines_of_their_own)
 }
 END_TEST
 
+START_TEST(compressed_debug_information_is_read)
+{
+	set_up();
+	shell("objcopy --compress-debug-sections=zlib %s/program", directory);
+	options.lines = true;
+	ck_assert_str_eq(name_of((void *)hidden_function), "hidden_function");
+	ck_assert_ptr_nonnull(strstr(line_at((void *)hidden_function)->file, "symbols_test.c"));
+	tear_down();
+}
+END_TEST
+
 START_TEST(without_lines_inlined_functions_count_to_their_caller)
 {
 	const struct snapshot_module *found;
@@ -589,6 +600,7 @@ UNIT_MAIN(functions_are_named_static_ones_too, data_and_holes_have_no_name,
 	  a_file_without_build_id_is_not_taken_for_one_with,
 	  a_sysroot_has_the_file_at_its_path_or_right_there,
 	  links_in_a_sysroot_do_not_lead_out_of_it, inlined_functions_have_lines_of_their_own,
+	  compressed_debug_information_is_read,
 	  without_lines_inlined_functions_count_to_their_caller,
 	  without_debug_information_lines_are_unknown,
 	  many_addresses_are_found_though_the_file_is_closed_in_between,
