@@ -80,11 +80,6 @@ double amount_objects_error(const struct snapshot_amount *amount)
 	return CONFIDENCE_95 * sqrt(amount->objects_variance);
 }
 
-bool amount_is_exact(const struct snapshot_amount *amount)
-{
-	return amount->bytes_variance == 0 && amount->objects_variance == 0;
-}
-
 bool amount_is_vague(const struct snapshot_amount *amount)
 {
 	return amount_bytes_error(amount) > VAGUE_ERROR * (double)amount->bytes;

@@ -44,9 +44,6 @@ void amount_add(struct snapshot_amount *sum, const struct snapshot_amount *term)
 double amount_bytes_error(const struct snapshot_amount *amount);
 double amount_objects_error(const struct snapshot_amount *amount);
 
-/* Every object was recorded: there is nothing to estimate. */
-bool amount_is_exact(const struct snapshot_amount *amount);
-
 /* The error of the bytes is above 60 %, as with ten samples or fewer: only the
  * number of samples is worth saying. */
 bool amount_is_vague(const struct snapshot_amount *amount);
