@@ -303,6 +303,16 @@ static struct known_module *find_same(struct known_module *from, const struct kn
 	return NULL;
 }
 
+/* What was compiled for the same object when it was here before, buried since, or
+ * NULL: plugins that take turns at one address must not cost a table each time. */
+static void *unwind_of_twin(const struct known_module *from, const struct module *described)
+{
+	for (const struct known_module *known = from; known; known = known->next_of_bucket)
+		if (is_same(&known->module, described))
+			return atomic_load_explicit(&known->module.unwind, memory_order_acquire);
+	return NULL;
+}
+
 static void add_to_list(struct known_module *known)
 {
 	known->next = atomic_load(&modules);
@@ -327,6 +337,7 @@ static struct known_module *identify(const struct module *described)
 	if (!known)
 		return NULL;
 	known->module.serial = atomic_fetch_add(&last_serial, 1) + 1;
+	atomic_init(&known->module.unwind, unwind_of_twin(head, described));
 	known->first_epoch = atomic_fetch_add(&epoch, 1) + 1;
 	known->next_of_bucket = head;
 	while (!atomic_compare_exchange_weak(bucket, &head, known)) {
