@@ -114,7 +114,8 @@ END_TEST
 
 START_TEST(a_shared_library_is_found_with_its_build_id)
 {
-	const struct module *module = module_table_find((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"));
+	const struct module *module =
+		module_table_find((uintptr_t)dlsym(RTLD_DEFAULT, "gnu_get_libc_version"));
 
 	ck_assert_ptr_nonnull(module);
 	ck_assert_ptr_nonnull(strstr(module->path, "/libc.so.6"));
@@ -265,13 +266,17 @@ START_TEST(a_library_that_returns_after_other_code_is_another_module)
 {
 	struct plugin plugin = open_plugin(PLUGIN);
 	const uint32_t serial = module_table_find(plugin.text)->serial;
+	int table;
 
 	open_segment();
 	module_table_record(&plugin.text, 1);
+	atomic_store(&module_table_find(plugin.text)->unwind, &table);
 	close_plugin(&plugin);
 	const uint32_t foreign = record_foreign_code(&plugin);
 	plugin = open_plugin(PLUGIN);
 	ck_assert_uint_ne(module_table_find(plugin.text)->serial, serial);
+	/* What was compiled for it serves again. */
+	ck_assert_ptr_eq(atomic_load(&module_table_find(plugin.text)->unwind), &table);
 	const uint32_t epoch = module_table_record(&plugin.text, 1);
 	ck_assert_uint_gt(epoch, foreign);
 	ck_assert_uint_eq(segment_writer_claimed(SEGMENT_MODULES), 2);
