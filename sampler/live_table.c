@@ -291,6 +291,14 @@ uint64_t live_table_reweigh(live_table_decide *decide, void *context)
 	return removed;
 }
 
+size_t live_table_index_bytes(void)
+{
+	const size_t per_block =
+		sizeof(*table.addresses) + sizeof(*table.next) + sizeof(*table.shards[0].chains);
+
+	return per_block * segment_writer_claimed(SEGMENT_BLOCKS);
+}
+
 bool live_table_is_fuller_than(unsigned percent)
 {
 	const uint64_t limit = percent * segment_writer_capacity(SEGMENT_BLOCKS);

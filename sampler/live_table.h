@@ -9,6 +9,7 @@
 #define SAMPLER_LIVE_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sampler/sample_clock.h"
@@ -51,6 +52,9 @@ enum live_table_result live_table_remove(uint64_t address, bool wait, struct liv
 typedef void live_table_decide(const struct live_block *block, struct sample_weight *weight,
 			       void *context);
 uint64_t live_table_reweigh(live_table_decide *decide, void *context);
+
+/* Bytes of the private index that are in use, about. */
+size_t live_table_index_bytes(void);
 
 /* Whether more than that part of the table's space is in use. */
 bool live_table_is_fuller_than(unsigned percent);

@@ -39,6 +39,11 @@ void private_memory_unmap(void *memory, size_t size)
 	munmap(memory, size);
 }
 
+void private_memory_keep(size_t size)
+{
+	atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
+}
+
 static void *take_from(struct piece *piece, size_t size)
 {
 	const size_t offset = atomic_fetch_add_explicit(&piece->used, size, memory_order_relaxed);
@@ -54,7 +59,7 @@ void *private_memory_alloc(size_t size)
 		void *memory = piece ? take_from(piece, size) : NULL;
 
 		if (memory) {
-			atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
+			private_memory_keep(size);
 			return memory;
 		}
 		const size_t wanted = sizeof(struct piece) + size;

@@ -22,7 +22,9 @@ void *private_memory_alloc(size_t size);
 void *private_memory_map(size_t size);
 void private_memory_unmap(void *memory, size_t size);
 
-/* Bytes taken so far, for the private_bytes counter. */
+/* Bytes taken so far, for the private_bytes counter: what private_memory_alloc()
+ * gave, and what was mapped and private_memory_keep() was told of. */
 size_t private_memory_total(void);
+void private_memory_keep(size_t size);
 
 #endif

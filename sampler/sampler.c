@@ -29,6 +29,7 @@
 #include "sampler/live_table.h"
 #include "sampler/lock.h"
 #include "sampler/module_table.h"
+#include "sampler/private_memory.h"
 #include "sampler/process.h"
 #include "sampler/sample_clock.h"
 #include "sampler/stack_table.h"
@@ -125,6 +126,10 @@ static void stop_timer(uint64_t start_ns, uint64_t interval)
 		took_ns = LONGEST_NS;
 	segment_writer_count(SEGMENT_COUNTER_own_cpu_ns,
 			     took_ns * (interval >= TIME_ALL_FROM_INTERVAL ? 1 : TIME_EVERY));
+	atomic_store_explicit(&segment_writer_header()->counters[SEGMENT_COUNTER_private_bytes],
+			      private_memory_total() + live_table_index_bytes() +
+				      stack_table_index_bytes(),
+			      memory_order_relaxed);
 }
 
 /* ---- the countdown --------------------------------------------------- */

@@ -160,6 +160,14 @@ static bool is_fuller_than(enum segment_region_id region, unsigned percent)
 	return 100 * segment_writer_claimed(region) > percent * segment_writer_capacity(region);
 }
 
+size_t stack_table_index_bytes(void)
+{
+	/* Each stack has a page of heads to itself until there are many. */
+	const size_t touched = segment_writer_claimed(SEGMENT_STACKS) * SEGMENT_PAGE_SIZE;
+
+	return touched < table.index_bytes ? touched : table.index_bytes;
+}
+
 bool stack_table_is_fuller_than(unsigned percent)
 {
 	return is_fuller_than(SEGMENT_STACKS, percent) || is_fuller_than(SEGMENT_FRAMES, percent);

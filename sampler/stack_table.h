@@ -10,6 +10,7 @@
 #define SAMPLER_STACK_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sampler/segment_layout.h"
@@ -34,6 +35,9 @@ uint32_t stack_table_intern(const struct stack_table_key *key);
 
 /* The record of a stack that stack_table_intern() named. */
 struct segment_stack *stack_table_record(uint32_t stack);
+
+/* Bytes of the private index that are in use, about. */
+size_t stack_table_index_bytes(void);
 
 /* Whether more than that part of the table's records, or of the space for their
  * frames, is in use. */

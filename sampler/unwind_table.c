@@ -136,10 +136,12 @@ static struct unwind_table *make_table(struct module *module)
 		table = new_table(&sources, functions, cache_size(module), &size);
 	/* Pairs with the acquire in unwind_table_of(). */
 	if (atomic_compare_exchange_strong(&module->unwind, &expected, table ? table : &no_table)) {
-		if (table)
+		if (table) {
 			COUNT(unwind_tables);
-		else
+			private_memory_keep(size);
+		} else {
 			COUNT(unwind_tables_failed);
+		}
 		return table ? table : &no_table;
 	}
 	if (table)

@@ -80,6 +80,8 @@ START_TEST(exact_mode_records_every_allocation)
 	ck_assert_uint_eq(snapshot->block_count, 1500);
 	ck_assert_uint_eq(snapshot->counters[SEGMENT_COUNTER_samples], 3000);
 	ck_assert_uint_eq(snapshot->counters[SEGMENT_COUNTER_frees], 1500);
+	/* The index of 3000 blocks, at the least. */
+	ck_assert_uint_gt(snapshot->counters[SEGMENT_COUNTER_private_bytes], 3000 * 16);
 	ck_assert_str_eq(snapshot->allocator, "/lib/libc.so.6");
 	snapshot_free(snapshot);
 	fixture_remove(&settings);
