@@ -30,20 +30,23 @@ HOOK void *mallocx(size_t size, int flags)
 	return real_malloc.mallocx(size, flags);
 }
 
-SLOW_PATH void *rallocx_slowly(void *old, size_t size, int flags, bool is_charged)
+static NOT_INLINED void *rallocx_really(void *old, size_t size, int flags)
 {
-	const struct stack_start caller = STACK_START_OF_CALLER();
-	const uint64_t interval = is_charged ? lifecycle_charge(size) : 0;
 	struct sampler_aside aside;
 	void *block;
 
 	sampler_take_aside(old, &aside);
 	block = real_malloc.rallocx(old, size, flags);
-	if (block)
-		sampler_drop_aside(&aside);
-	else
-		sampler_put_back(&aside);
-	return slow_path_record(block, size, interval, &caller);
+	slow_path_settle(&aside, block != NULL);
+	return block;
+}
+
+SLOW_PATH void *rallocx_slowly(void *old, size_t size, int flags, bool is_charged)
+{
+	const struct stack_start caller = STACK_START_OF_CALLER();
+	const uint64_t interval = is_charged ? lifecycle_charge(size) : 0;
+
+	return slow_path_record(rallocx_really(old, size, flags), size, interval, &caller);
 }
 
 HOOK void *rallocx(void *old, size_t size, int flags)
@@ -57,21 +60,25 @@ HOOK void *rallocx(void *old, size_t size, int flags)
 
 /* Resizes in place, and returns the size the block has afterwards: less than
  * was asked for when it could not. */
-SLOW_PATH size_t xallocx_slowly(void *block, size_t size, size_t extra, int flags, bool is_charged)
+static NOT_INLINED size_t xallocx_really(void *block, size_t size, size_t extra, int flags)
 {
-	const struct stack_start caller = STACK_START_OF_CALLER();
-	const uint64_t interval = is_charged ? lifecycle_charge(size) : 0;
 	struct sampler_aside aside;
 	size_t now;
 
 	sampler_take_aside(block, &aside);
 	now = real_malloc.xallocx(block, size, extra, flags);
-	if (now >= size) {
-		sampler_drop_aside(&aside);
+	slow_path_settle(&aside, now >= size);
+	return now;
+}
+
+SLOW_PATH size_t xallocx_slowly(void *block, size_t size, size_t extra, int flags, bool is_charged)
+{
+	const struct stack_start caller = STACK_START_OF_CALLER();
+	const uint64_t interval = is_charged ? lifecycle_charge(size) : 0;
+	const size_t now = xallocx_really(block, size, extra, flags);
+
+	if (now >= size)
 		slow_path_record(block, size, interval, &caller);
-	} else {
-		sampler_put_back(&aside);
-	}
 	return now;
 }
 

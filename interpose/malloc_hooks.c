@@ -146,24 +146,28 @@ static void *move_out_of_arena(void *early, size_t size)
 	return block;
 }
 
+/* The real realloc, and the end of the old block's sample. */
+static NOT_INLINED void *resize_really(void *old, size_t size)
+{
+	struct sampler_aside aside;
+	void *block;
+
+	if (early_arena_contains(old))
+		return move_out_of_arena(old, size);
+	sampler_take_aside(old, &aside);
+	block = real_malloc.realloc(old, size);
+	/* Nothing for a size of 0 is success: the old block is gone. */
+	slow_path_settle(&aside, block || size == 0);
+	return block;
+}
+
 /* A resized block is a free and an allocation of `size` bytes, also in place. */
 SLOW_PATH void *realloc_slowly(void *old, size_t size, bool is_charged)
 {
 	const struct stack_start caller = STACK_START_OF_CALLER();
 	const uint64_t interval = is_charged ? lifecycle_charge(size) : 0;
-	struct sampler_aside aside;
-	void *block;
 
-	if (early_arena_contains(old))
-		return slow_path_record(move_out_of_arena(old, size), size, interval, &caller);
-	sampler_take_aside(old, &aside);
-	block = real_malloc.realloc(old, size);
-	/* Nothing for a size of 0 is success: the old block is gone. */
-	if (block || size == 0)
-		sampler_drop_aside(&aside);
-	else
-		sampler_put_back(&aside);
-	return slow_path_record(block, size, interval, &caller);
+	return slow_path_record(resize_really(old, size), size, interval, &caller);
 }
 
 static inline __attribute__((always_inline)) void *resize(void *old, size_t size)

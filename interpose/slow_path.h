@@ -23,13 +23,26 @@
 #define SLOW_PATH static __attribute__((cold, noinline))
 #endif
 
+/* A part of a slow path whose variables are not to take up stack while the
+ * sampler walks it: there may be little left. */
+#define NOT_INLINED __attribute__((noinline))
+
 /* Records `block` if there is one and the clock chose it; returns it. */
-static inline void *slow_path_record(void *block, size_t size, uint64_t interval,
-				     const struct stack_start *caller)
+static inline __attribute__((always_inline)) void *
+slow_path_record(void *block, size_t size, uint64_t interval, const struct stack_start *caller)
 {
 	if (block && interval)
 		sampler_on_alloc(block, size, interval, caller);
 	return block;
+}
+
+/* After the real call: the sample that was taken aside is over, or is put back. */
+static inline void slow_path_settle(const struct sampler_aside *aside, bool is_gone)
+{
+	if (is_gone)
+		sampler_drop_aside(aside);
+	else
+		sampler_put_back(aside);
 }
 
 /* Tells the sampler of a free to come; false when the block is of the early

@@ -23,7 +23,7 @@ load preload
 	holds threads the_smallest_stacks_are_enough
 }
 
-@test "one and a half kilobytes of stack are enough" {
+@test "one kilobyte of stack is enough" {
 	holds threads a_little_stack_is_enough
 }
 

@@ -167,8 +167,8 @@ static void call_with_stack(size_t room, void (*function)(void))
 #endif
 }
 
-/* Of these 1536 bytes the first look at a function's unwind table takes most. */
-enum { LITTLE_STACK = 1536 };
+/* Of these 1024 bytes the first look at a function's unwind table takes most. */
+enum { LITTLE_STACK = 1024 };
 
 static void a_little_stack_is_enough(void)
 {
