@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +64,22 @@ static int choose(char **argv)
 	return run_command(command, argv + 1);
 }
 
+/* A standard descriptor that is closed would be taken by the next file that is
+ * opened, and written to. The program of `heaptide run` finds it closed still. */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_descriptors();
 	const int status = argc > 0 ? choose(argv + 1) : STATUS_WRONG_USE;
 
 	if (fflush(stdout) != 0 && status == 0)

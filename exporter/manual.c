@@ -186,7 +186,7 @@ static void print_option_man(FILE *out, const struct command *command, const str
 		fprintf(out, "(default %s)\n", row->initial);
 	if (row->is_setting) {
 		options_variable(row, variable);
-		fprintf(out, "Environment: \\fB%s\\fR.\n", variable);
+		fprintf(out, ".br\nEnvironment: \\fB%s\\fR\n", variable);
 	}
 }
 

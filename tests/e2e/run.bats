@@ -57,6 +57,14 @@ setup() {
 	[ "$(wc -l <<<"$output")" -eq "$plain" ]
 }
 
+@test "closed standard descriptors stay closed" {
+	"$heaptide" run -q --interval 1 -o out.pb.gz -- sh -c 'ls /proc/self/fd >listed' <&- >&- 2>&-
+	! grep -qx 2 listed
+	gzip -t out.pb.gz
+	"$heaptide" run -o other.pb.gz -- "$programs/holder" 16 <&- >&- 2>&-
+	gzip -t other.pb.gz
+}
+
 @test "a signal sent to heaptide reaches the program once" {
 	"$heaptide" run -q -- "$programs/receiver" >got &
 	wait_until grep -q ready got
