@@ -66,7 +66,8 @@ static void print_sample(FILE *stream, const struct profile *profile, size_t ind
 	const struct profile_sample *const sample = &profile->samples[index];
 	int64_t values[METRIC_STANDARD_COUNT];
 
-	if (!metric_values(profile->snapshot, index, METRIC_STANDARD_COUNT, values))
+	if (!metric_values(profile->snapshot, index, METRIC_ALLOC_OBJECTS, METRIC_STANDARD_COUNT,
+			   values))
 		return;
 	print_amounts(stream, values);
 	for (uint32_t i = 0; i < sample->depth; i++) {

@@ -47,12 +47,13 @@ int64_t metric_value(const struct snapshot *snapshot, enum metric_id metric, siz
 	return value_of(&amount, metric);
 }
 
-bool metric_values(const struct snapshot *snapshot, size_t stack, size_t count, int64_t *values)
+bool metric_values(const struct snapshot *snapshot, size_t stack, enum metric_id first,
+		   size_t count, int64_t *values)
 {
 	bool is_empty = true;
 
 	for (size_t i = 0; i < count; i++) {
-		values[i] = metric_value(snapshot, i, stack);
+		values[i] = metric_value(snapshot, first + i, stack);
 		is_empty = is_empty && values[i] == 0;
 	}
 	return !is_empty;

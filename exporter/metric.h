@@ -36,8 +36,9 @@ extern const struct metric metric_table[METRIC_COUNT];
 /* One stack's share. At most INT64_MAX. */
 int64_t metric_value(const struct snapshot *snapshot, enum metric_id metric, size_t stack);
 
-/* One stack's share of the first `count` metrics. False when all are 0. */
-bool metric_values(const struct snapshot *snapshot, size_t stack, size_t count, int64_t *values);
+/* One stack's share of `count` metrics from `first` on. False when all are 0. */
+bool metric_values(const struct snapshot *snapshot, size_t stack, enum metric_id first,
+		   size_t count, int64_t *values);
 
 /* The sum over all stacks, and half the width of its 95 % confidence interval. */
 int64_t metric_total(const struct snapshot *snapshot, enum metric_id metric, double *error);

@@ -1,5 +1,5 @@
 /*
- * The only file that knows protobuf-c and zlib.
+ * Puts the message together and packs it.
  *
  * Addresses are written as the ELF files have them, under mappings that span
  * the whole address space. That is the one form that every reader takes: it needs
@@ -18,8 +18,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zlib.h>
 
+#include "exporter/gzip.h"
 #include "exporter/metric.h"
 #include "exporter/string_table.h"
 #include "leakcheck/coverage.h"
@@ -28,8 +28,9 @@
 /* The message in the making. The first error sticks. */
 struct encoder {
 	const struct profile *profile;
+	const struct pprof_options *options;
 	int status;
-	size_t metric_count;
+	size_t first_metric, metric_count;
 	struct string_table strings;
 	Pprof__Profile message;
 	Pprof__ValueType types[METRIC_COUNT + 1], *type_pointers[METRIC_COUNT];
@@ -116,9 +117,11 @@ static void add_types(struct encoder *encoder)
 
 	add_string(encoder, "");
 	for (size_t i = 0; i < encoder->metric_count; i++) {
+		const struct metric *const metric = &metric_table[encoder->first_metric + i];
+
 		encoder->types[i] = (Pprof__ValueType)PPROF__VALUE_TYPE__INIT;
-		encoder->types[i].type = add_string(encoder, metric_table[i].name);
-		encoder->types[i].unit = add_string(encoder, metric_table[i].unit);
+		encoder->types[i].type = add_string(encoder, metric->name);
+		encoder->types[i].unit = add_string(encoder, metric->unit);
 		encoder->type_pointers[i] = &encoder->types[i];
 	}
 	encoder->message.n_sample_type = encoder->metric_count;
@@ -128,8 +131,10 @@ static void add_types(struct encoder *encoder)
 	period->unit = add_string(encoder, "bytes");
 	encoder->message.period_type = period;
 	encoder->message.period = (int64_t)encoder->profile->snapshot->interval;
-	encoder->message.default_sample_type =
-		add_string(encoder, metric_table[METRIC_INUSE_SPACE].name);
+	encoder->message.default_sample_type = add_string(
+		encoder,
+		metric_table[encoder->options->only_alloc ? METRIC_ALLOC_SPACE : METRIC_INUSE_SPACE]
+			.name);
 }
 
 static void add_mappings(struct encoder *encoder)
@@ -143,6 +148,11 @@ static void add_mappings(struct encoder *encoder)
 		*to = (Pprof__Mapping)PPROF__MAPPING__INIT;
 		to->id = i + 1;
 		to->memory_limit = UINT64_MAX;
+		if (encoder->options->runtime_addresses && from->limit > from->start) {
+			to->memory_start = from->start;
+			to->memory_limit = from->limit;
+			to->file_offset = from->offset;
+		}
 		to->filename = add_string(encoder, from->path);
 		to->build_id = add_string(encoder, from->build_id);
 		to->has_functions = from->has_functions;
@@ -201,7 +211,8 @@ static uint64_t location_id(struct encoder *encoder, uint32_t index)
 	to->address = from->address;
 	if (from->mapping != PROFILE_NO_MAPPING) {
 		to->mapping_id = from->mapping + 1;
-		to->address -= encoder->profile->mappings[from->mapping].load_bias;
+		if (!encoder->options->runtime_addresses)
+			to->address -= encoder->profile->mappings[from->mapping].load_bias;
 	}
 	add_lines(encoder, to, from);
 	encoder->location_pointers[encoder->message.n_location] = to;
@@ -215,7 +226,8 @@ static void add_sample(struct encoder *encoder, const struct profile_sample *fro
 	Pprof__Sample *const to = &encoder->samples[encoder->message.n_sample];
 	int64_t *const values = &encoder->values[encoder->message.n_sample * encoder->metric_count];
 
-	if (!metric_values(encoder->profile->snapshot, stack, encoder->metric_count, values))
+	if (!metric_values(encoder->profile->snapshot, stack, encoder->first_metric,
+			   encoder->metric_count, values))
 		return;
 	*to = (Pprof__Sample)PPROF__SAMPLE__INIT;
 	to->n_value = encoder->metric_count;
@@ -271,11 +283,12 @@ static void add_comments(struct encoder *encoder)
 		snapshot->command, snapshot->pid, snapshot->host);
 	comment(encoder, "sampling interval %" PRIu64 " bytes", snapshot->interval);
 	for (size_t i = 0; i < encoder->metric_count; i++) {
+		const size_t metric = encoder->first_metric + i;
 		double error;
-		const int64_t total = metric_total(snapshot, i, &error);
+		const int64_t total = metric_total(snapshot, metric, &error);
 
-		comment(encoder, "%s %" PRId64 " %s +/- %.0f (95 %%)", metric_table[i].name, total,
-			metric_table[i].unit, error);
+		comment(encoder, "%s %" PRId64 " %s +/- %.0f (95 %%)", metric_table[metric].name,
+			total, metric_table[metric].unit, error);
 	}
 	comment(encoder, "%" PRIu64 " samples recorded, %" PRIu64 " dropped: coverage %.2f %%",
 		snapshot->counters[SEGMENT_COUNTER_samples], coverage_dropped_samples(snapshot),
@@ -286,42 +299,34 @@ static void add_comments(struct encoder *encoder)
 
 /* ---- the bytes ---- */
 
-static int compress_bytes(const uint8_t *from, size_t from_size, uint8_t **bytes, size_t *size)
-{
-	z_stream stream = {.next_in = (Bytef *)from, .avail_in = (uInt)from_size};
-	const int gzip_window = 15 + 16;
-	uint8_t *to;
-
-	if (from_size > INT32_MAX)
-		return -EFBIG;
-	if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, gzip_window, 8, Z_DEFAULT_STRATEGY) !=
-	    Z_OK)
-		return -ENOMEM;
-	*size = deflateBound(&stream, from_size);
-	to = malloc(*size);
-	if (to) {
-		stream.next_out = to;
-		stream.avail_out = (uInt)*size;
-		deflate(&stream, Z_FINISH);
-		*size = stream.total_out;
-	}
-	deflateEnd(&stream);
-	*bytes = to;
-	return to ? 0 : -ENOMEM;
-}
-
 static int pack(struct encoder *encoder, uint8_t **bytes, size_t *size)
 {
 	const size_t packed_size = pprof__profile__get_packed_size(&encoder->message);
-	uint8_t *const packed = malloc(packed_size);
+	const size_t size_max = encoder->options->size_max;
+	uint8_t *packed;
 	int status;
 
+	if (size_max > 0 && packed_size > size_max)
+		return -EFBIG;
+	packed = malloc(packed_size);
 	if (!packed)
 		return -ENOMEM;
 	pprof__profile__pack(&encoder->message, packed);
-	status = compress_bytes(packed, packed_size, bytes, size);
+	status = gzip_compress(packed, packed_size, bytes, size);
 	free(packed);
 	return status;
+}
+
+/* The first metric that is written, and how many. */
+static void choose_metrics(struct encoder *encoder)
+{
+	const struct pprof_options *const options = encoder->options;
+
+	encoder->metric_count = options->extra ? METRIC_COUNT : METRIC_STANDARD_COUNT;
+	if (options->only_alloc || options->only_inuse)
+		encoder->metric_count = 2;
+	if (options->only_inuse)
+		encoder->first_metric = METRIC_INUSE_OBJECTS;
 }
 
 int pprof_encode(const struct profile *profile, const struct pprof_options *options,
@@ -329,11 +334,14 @@ int pprof_encode(const struct profile *profile, const struct pprof_options *opti
 {
 	struct encoder encoder = {
 		.profile = profile,
-		.metric_count = options->extra ? METRIC_COUNT : METRIC_STANDARD_COUNT,
+		.options = options,
 		.message = PPROF__PROFILE__INIT,
 	};
+	const uint64_t time_ns =
+		options->time_ns ? options->time_ns : profile->snapshot->taken_realtime_ns;
 	int status;
 
+	choose_metrics(&encoder);
 	allocate(&encoder);
 	if (encoder.status == 0) {
 		add_types(&encoder);
@@ -341,7 +349,8 @@ int pprof_encode(const struct profile *profile, const struct pprof_options *opti
 		add_samples(&encoder);
 		add_comments(&encoder);
 	}
-	encoder.message.time_nanos = (int64_t)profile->snapshot->taken_realtime_ns;
+	encoder.message.time_nanos = (int64_t)time_ns;
+	encoder.message.duration_nanos = (int64_t)options->duration_ns;
 	encoder.message.n_string_table = encoder.strings.count;
 	encoder.message.string_table = encoder.strings.strings;
 	status = encoder.status < 0 ? encoder.status : pack(&encoder, bytes, size);
