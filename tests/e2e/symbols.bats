@@ -381,6 +381,33 @@ jit() {
 	expect_output ' 4000$'
 }
 
+@test "JavaScript functions are named by node's own perf map" {
+	need node
+	cat >script.js <<-'END'
+		function tideInner() { return Buffer.allocUnsafeSlow(3000); }
+		function tideOuter() { const kept = []; for (let i = 0; i < 200; i++) kept.push(tideInner()); return kept; }
+		tideOuter();
+	END
+	# node adds its PID to the name, so the map is this process's for certain.
+	preloaded sh -c 'echo $$ >pid; exec node --perf-basic-prof --interpreted-frames-native-stack script.js'
+	"$heaptide" export --format folded --metric alloc_space -o stacks
+	rm "/tmp/perf-$(cat pid).map"
+	grep -q 'tideOuter [^;]*script.js[^;]*;[^;]*tideInner [^;]*script.js' stacks
+}
+
+@test "the reader of a program of 100 MB stays below 30 MiB" {
+	need node python3
+	HEAPTIDE_INTERVAL=64K preloaded node -e 'for (let i = 0; i < 1000; i++) Buffer.allocUnsafeSlow(50000)'
+	run python3 -c '
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "export", "-o", "profile.pb.gz"], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, "KiB")
+' "$heaptide"
+	expect_status 0
+	echo "$output"
+	[ "${output% KiB}" -lt $((30 * 1024)) ]
+}
+
 # Serves the debug information below ./served and waits until it has been found.
 serve_debug_information() {
 	local id=$1 port
