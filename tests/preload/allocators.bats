@@ -75,6 +75,6 @@ over_each() {
 			holds $program $case
 		done
 	done
-	[ -n "$(grep -la 'libtcmalloc_minimal\.so\.4' $(segments))" ]
-	[ -n "$(grep -la 'libmimalloc\.so\.2' $(segments))" ]
+	grep -rqa 'libtcmalloc_minimal\.so\.4' "$HEAPTIDE_DIR"
+	grep -rqa 'libmimalloc\.so\.2' "$HEAPTIDE_DIR"
 }
