@@ -26,16 +26,17 @@ struct stack_start {
 };
 
 /*
- * The stack_start of the caller of the function in which it stands. That
- * function must keep a frame pointer (the library is compiled with
- * -fno-omit-frame-pointer) and must have been reached by a call or tail jump
- * from the program, so that its return address is the program's.
+ * The stack_start of the caller of the function in which it stands, which the
+ * use of __builtin_frame_address() gives a frame pointer. It must have been
+ * reached by a call or tail jump from the program, so that its return address
+ * is the program's. On aarch64 the frame record is not next to the caller's
+ * frame; the CFA is the caller's stack pointer everywhere.
  */
-#define STACK_START_OF_CALLER()                                                   \
-	((struct stack_start){                                                    \
-		.ip = ((const uintptr_t *)__builtin_frame_address(0))[1],         \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *), \
-		.bp = ((const uintptr_t *)__builtin_frame_address(0))[0],         \
+#define STACK_START_OF_CALLER()                                           \
+	((struct stack_start){                                            \
+		.ip = ((const uintptr_t *)__builtin_frame_address(0))[1], \
+		.sp = (uintptr_t)__builtin_dwarf_cfa(),                   \
+		.bp = ((const uintptr_t *)__builtin_frame_address(0))[0], \
 	})
 
 /*
