@@ -154,7 +154,10 @@ test_flags := -O1 -g -I. -Wall -MMD -MP -fno-builtin
 
 $(B)/tests/%_plugin.so: tests/%_plugin.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(test_flags) -fPIC -shared -o $@ $< $(own_flags)
+	$(CC) -std=gnu11 $(test_flags) -fPIC -shared -o $@ $< $(filter %.a,$^) $(own_flags)
+
+# The library's unwinder, and libunwind, to be compared in the program's process.
+$(B)/tests/preload/stack_oracle_plugin.so: $(B)/tests/libsampler.a
 
 $(B)/tests/%_plugin.so: tests/%_plugin.cc
 	@mkdir -p $(@D)

@@ -4,7 +4,9 @@
  * compiled at run time or in assembly without unwind information, one step by
  * the frame pointer may lead to a frame that they know.
  *
- * Context: inside malloc of somebody else's program, see the header.
+ * Context: inside malloc of somebody else's program, see the header. What a
+ * sound stack leads through cannot be unloaded meanwhile; nothing guards against
+ * a made-up address in a library that another thread unloads at that moment.
  * Invariant: the stack pointer rises with every step, except where a signal
  * handler ends, so a walk cannot go round in circles; nothing on the stack is
  * read but through stack_bounds_load().
@@ -175,7 +177,8 @@ static COLD enum step step_otherwise(struct walk *walk, struct frame *frame, uin
 		return step_by_full_rule(walk, frame, rule);
 	if (is_planted(walk, frame->ip))
 		return STEP_OUTERMOST;
-	if (step_by_frame_pointer(walk, frame) != STEP_MADE || !is_likely_return_address(frame->ip))
+	if (packed == UNWIND_RULE_UNKNOWN || step_by_frame_pointer(walk, frame) != STEP_MADE ||
+	    !is_likely_return_address(frame->ip))
 		return STEP_IMPOSSIBLE;
 	return STEP_MADE;
 }

@@ -10,6 +10,9 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "sampler/module_table.h"
+#include "sampler/unwind_table.h"
+
 static int (*libunwind_backtrace)(void **frames, int max_depth);
 
 bool stack_libunwind_open(void)
@@ -19,6 +22,23 @@ bool stack_libunwind_open(void)
 	if (library)
 		libunwind_backtrace = (int (*)(void **, int))dlsym(library, "unw_backtrace");
 	return libunwind_backtrace != NULL;
+}
+
+/* What a signal interrupted is told apart from what made a call; libunwind's
+ * fast way does not, so the code to which handlers return is looked for. */
+static void mark_interrupted_frames(uint64_t *frames, unsigned depth)
+{
+	for (unsigned i = 0; i + 1 < depth; i++) {
+		struct module *module = module_table_find(frames[i] - 1);
+		const struct unwind_rule *rule = NULL;
+
+		if (module)
+			rule = unwind_rule_other(
+				unwind_table_rule(unwind_table_of(module), frames[i] - 1,
+						  (uint32_t)(frames[i] - 1 - module->start)));
+		if (rule && rule->signal)
+			frames[i + 1]++;
+	}
 }
 
 /* libunwind starts at its caller: the frames of the library come first, take
@@ -40,5 +60,6 @@ unsigned stack_libunwind_walk(const struct stack_start *start, uint64_t *frames,
 	if (depth == max_depth)
 		*flags |= SEGMENT_STACK_TRUNCATED;
 	memmove(frames, frames + own, (depth - own) * sizeof(frames[0]));
+	mark_interrupted_frames(frames, depth - own);
 	return depth - own;
 }

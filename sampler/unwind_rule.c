@@ -17,7 +17,7 @@
 #include "sampler/stack_arch.h"
 
 #define OTHER_RULES 1024
-#define FIRST_OTHER 2 /* below it: NONE and END */
+#define FIRST_OTHER (UNWIND_RULE_UNKNOWN + 1)
 
 struct other_rule {
 	struct unwind_rule rule;
@@ -99,5 +99,7 @@ uint32_t unwind_rule_pack(const struct unwind_rule *rule)
 
 const struct unwind_rule *unwind_rule_other(uint32_t packed)
 {
-	return packed < FIRST_OTHER ? NULL : &others[packed - FIRST_OTHER].rule;
+	const uint32_t index = packed - FIRST_OTHER;
+
+	return index < OTHER_RULES ? &others[index].rule : NULL;
 }

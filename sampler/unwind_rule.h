@@ -47,13 +47,14 @@ struct unwind_rule {
  * The packed form: bits 30-31 are the kind. For SP and FP, bits 0-15 are
  * cfa_offset in words, and bits 16-29 tell how many words below the CFA the
  * caller's frame pointer is (0: unchanged); the return address is where the
- * architecture puts it. For OTHER, the bits are 0 (no way on), 1 (this is the
- * outermost frame), or 2 + an index.
+ * architecture puts it. For OTHER, the bits are one of three constants or, above
+ * them, an index.
  */
 enum unwind_kind { UNWIND_KIND_OTHER, UNWIND_KIND_SP, UNWIND_KIND_FP };
 
-#define UNWIND_RULE_NONE UINT32_C(0)
-#define UNWIND_RULE_END UINT32_C(1)
+#define UNWIND_RULE_NONE UINT32_C(0)	/* the tables know no way on */
+#define UNWIND_RULE_END UINT32_C(1)	/* this is the outermost frame */
+#define UNWIND_RULE_UNKNOWN UINT32_C(2) /* cannot be told now: memory is short */
 
 static inline enum unwind_kind unwind_rule_kind(uint32_t packed)
 {
@@ -75,7 +76,8 @@ bool unwind_rule_equal(const struct unwind_rule *a, const struct unwind_rule *b)
 /* The packed form of a rule; UNWIND_RULE_NONE when there is no room for it. */
 uint32_t unwind_rule_pack(const struct unwind_rule *rule);
 
-/* The rule of a packed form of kind OTHER, valid for good; NULL for NONE and END. */
+/* The rule that a packed form names, valid for good; NULL when it is one of the
+ * constants or says all itself. */
 const struct unwind_rule *unwind_rule_other(uint32_t packed);
 
 #endif

@@ -31,7 +31,7 @@
 #define CACHE_CODE_BYTES 64
 #define CACHE_MIN 256
 #define CACHE_MAX 8192
-#define WORKSHOPS 8
+#define WORKSHOPS 32
 /* No compiler writes such functions; a damaged one is given up. */
 #define ROWS_MAX 100000
 
@@ -233,6 +233,7 @@ static struct function_rows *compile_rows(struct workshop *work,
 	return rows;
 }
 
+/* NULL when memory is short, or too many threads are compiling. */
 static struct function_rows *function_rows_at(const struct unwind_sources *sources, uint32_t i)
 {
 	struct function_rows *rows =
@@ -307,7 +308,9 @@ static uint32_t find_rule(const struct unwind_table *table, uint32_t offset)
 
 	const struct function_rows *rows = function_rows_at(sources, i);
 
-	if (!rows || offset >= rows->end)
+	if (!rows)
+		return UNWIND_RULE_UNKNOWN;
+	if (offset >= rows->end)
 		return UNWIND_RULE_NONE;
 
 	const uint32_t row = last_not_above(rows->words, rows->count, offset);
@@ -319,6 +322,8 @@ uint32_t unwind_table_find(struct unwind_table *table, uintptr_t code, uint32_t 
 {
 	const uint32_t rule = find_rule(table, offset);
 
+	if (rule == UNWIND_RULE_UNKNOWN)
+		return rule;
 	/* Pairs with the acquire in unwind_table_rule(). */
 	atomic_store_explicit(&table->cache[code & table->cache_mask],
 			      (uint64_t)offset << 32 | rule, memory_order_release);

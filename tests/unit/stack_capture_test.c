@@ -659,6 +659,71 @@ START_TEST(a_long_jump_leaves_nothing_behind)
 }
 END_TEST
 
+/* ---- the other unwinders --------------------------------------------------- */
+
+START_TEST(libunwind_sees_what_the_tables_see)
+{
+	start_test();
+	ck_assert(stack_capture_init(SEGMENT_UNWIND_LIBUNWIND));
+	chain(20);
+	ck_assert_whole_stack();
+	ck_assert_uint_eq(frames[0], notes[noted - 1]);
+	noted = 0;
+	handle(SIGUSR1, on_signal, 0);
+	raise_in_chain(5);
+	ck_assert_whole_stack();
+	limit = 4;
+	noted = 0;
+	chain(20);
+	ck_assert_uint_le(depth, limit);
+	ck_assert_uint_eq(flags, SEGMENT_STACK_TRUNCATED);
+	ck_assert_uint_eq(frames[0], notes[noted - 1]);
+}
+END_TEST
+
+/* The interrupted frame is told as that also by libunwind, which does not. */
+START_TEST(an_interrupted_frame_is_the_same_for_both)
+{
+	uint64_t by_tables[MAX_DEPTH];
+	unsigned depth_by_tables;
+
+	start_test();
+	handle(SIGUSR1, on_signal, 0);
+	for (int i = 0; i < 2; i++) {
+		stack_capture_init(i == 0 ? SEGMENT_UNWIND_TABLES : SEGMENT_UNWIND_LIBUNWIND);
+		noted = 0;
+		raise_in_chain(5);
+		if (i == 0) {
+			memcpy(by_tables, frames, sizeof(by_tables));
+			depth_by_tables = depth;
+		}
+	}
+	ck_assert_uint_eq(depth, depth_by_tables);
+	/* The trampoline, raise() and the chain; the call from here may be two. */
+	ck_assert_mem_eq(frames, by_tables, 8 * sizeof(frames[0]));
+}
+END_TEST
+
+/* Who asks for its frame address keeps a frame pointer. */
+static NOINLINE void framed_chain(unsigned calls)
+{
+	NOTE();
+	if (calls > 0)
+		framed_chain(calls - 1);
+	else
+		take();
+	__asm__ volatile("" ::"r"(__builtin_frame_address(0)));
+}
+
+START_TEST(frame_pointers_are_followed)
+{
+	start_test();
+	stack_capture_init(SEGMENT_UNWIND_FP);
+	framed_chain(20);
+	ck_assert_uint_ge(notes_found(), 21);
+}
+END_TEST
+
 /* ---- the remembered stack --------------------------------------------------- */
 
 static struct stack_trail trail;
@@ -994,8 +1059,10 @@ UNIT_MAIN(OF_THIS_ARCHITECTURE a_chain_of_calls_is_seen_whole,
 	  a_coroutines_frames_are_seen_in_a_thread, errno_is_left_alone,
 	  a_threads_stack_is_seen_whole, a_small_threads_stack_is_seen_whole,
 	  a_thread_may_be_deep_down_when_it_is_first_seen, a_long_jump_leaves_nothing_behind,
-	  a_trail_gives_the_stack_that_a_walk_gives, random_registers_and_stacks_are_survived,
-	  random_frame_pointers_are_survived, random_registers_on_the_main_stack_are_survived,
+	  libunwind_sees_what_the_tables_see, an_interrupted_frame_is_the_same_for_both,
+	  frame_pointers_are_followed, a_trail_gives_the_stack_that_a_walk_gives,
+	  random_registers_and_stacks_are_survived, random_frame_pointers_are_survived,
+	  random_registers_on_the_main_stack_are_survived,
 	  random_registers_on_a_threads_stack_are_survived,
 	  where_a_coroutine_was_need_not_be_readable_any_more, a_sandbox_costs_no_more_than_frames,
 	  a_first_capture_takes_little_stack)
