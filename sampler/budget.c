@@ -11,6 +11,7 @@
  */
 #include "sampler/budget.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ enum { LIVE_PERCENT = 90 };
 /* Doublings that are considered at once (the largest interval is 2^40, and must
  * not overflow), and which blocks are looked at for it. */
 enum { DOUBLINGS = 23, EVERY_NTH_BLOCK = 61 };
+/* How often a thread yields while another one makes room. */
+enum { PATIENCE = 10000 };
 /* Doubling an interval below this would not change what is sampled. */
 enum { LEAST_RAISED_INTERVAL = 64 };
 
@@ -37,12 +40,12 @@ static const struct {
 } stack_stages[] = {{60, false}, {70, false}, {78, true}, {84, true}, {90, true}, {95, true}};
 #define STACK_STAGES (sizeof(stack_stages) / sizeof(stack_stages[0]))
 
-static atomic_flag is_busy = ATOMIC_FLAG_INIT;
+static _Atomic bool is_busy;
 static _Atomic unsigned stack_stage;
 
 void budget_new_segment(void)
 {
-	atomic_flag_clear(&is_busy);
+	atomic_store(&is_busy, false);
 	atomic_store(&stack_stage, 0);
 }
 
@@ -136,14 +139,21 @@ void budget_check(void)
 	const bool live = live_table_is_fuller_than(LIVE_PERCENT);
 	const bool stacks =
 		stage < STACK_STAGES && stack_table_is_fuller_than(stack_stages[stage].percent);
-	const uint64_t interval = process_interval();
 
-	if (__builtin_expect(!live && !stacks, 1) || interval == 0 ||
-	    atomic_flag_test_and_set(&is_busy))
+	if (__builtin_expect(!live && !stacks, 1) || process_interval() == 0 ||
+	    atomic_exchange(&is_busy, true))
 		return;
-	if (live)
-		relieve_live_table(interval);
-	else if (stage == atomic_load(&stack_stage))
-		relieve_stack_table(interval);
-	atomic_flag_clear(&is_busy);
+	/* Another thread may have made room since the look above. */
+	if (live_table_is_fuller_than(LIVE_PERCENT))
+		relieve_live_table(process_interval());
+	else if (stacks && stage == atomic_load(&stack_stage))
+		relieve_stack_table(process_interval());
+	atomic_store(&is_busy, false);
+}
+
+void budget_wait_for_room(void)
+{
+	budget_check();
+	for (int i = 0; i < PATIENCE && atomic_load(&is_busy); i++)
+		sched_yield();
 }

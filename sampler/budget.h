@@ -15,4 +15,7 @@ void budget_new_segment(void);
 /* Looks how full the tables are, and makes room when it is time to. */
 void budget_check(void);
 
+/* The live table is full: makes room, or waits a while for the thread that does. */
+void budget_wait_for_room(void);
+
 #endif

@@ -5,7 +5,7 @@
  * chains and free lists are private.
  *
  * Context: inside malloc.
- * Locks: LOCK_LIVE_SHARD, one at a time.
+ * Locks: LOCK_LIVE_SHARD, one at a time; a second one is only tried.
  * Invariant: a block is in exactly one chain of its shard, or on its shard's free
  * list with address 0. Links are read from private memory only; what is read
  * back from the segment is checked.
@@ -128,6 +128,24 @@ static void split_chain(struct shard *shard)
 	}
 }
 
+/* Takes a block from the free list of another shard; 0: none was at hand. */
+static uint32_t borrow_block(const struct shard *shard)
+{
+	for (int i = 1; i < SHARDS; i++) {
+		struct shard *other = &table.shards[(shard - table.shards + i) % SHARDS];
+
+		if (!lock_try(&other->lock))
+			continue;
+		const uint32_t link = other->free;
+		if (link)
+			other->free = table.next[link - 1];
+		lock_release(&other->lock);
+		if (link)
+			return link;
+	}
+	return 0;
+}
+
 /* Takes a block from the free list, filling it from the segment; 0: full. */
 static uint32_t take_block(struct shard *shard)
 {
@@ -138,7 +156,7 @@ static uint32_t take_block(struct shard *shard)
 		if (first == UINT64_MAX)
 			first = segment_writer_claim(SEGMENT_BLOCKS, count = 1);
 		if (first == UINT64_MAX)
-			return 0;
+			return borrow_block(shard);
 		for (uint64_t i = first + count; i-- > first;) {
 			table.next[i] = shard->free;
 			shard->free = i + 1;

@@ -306,7 +306,11 @@ static void record(const struct live_block *block)
 
 	/* The filter first: from now on a free of this address is looked up. */
 	free_filter_add(address);
-	const enum live_table_result result = live_table_insert(block, &stale);
+	enum live_table_result result = live_table_insert(block, &stale);
+	if (result == LIVE_TABLE_FULL) {
+		budget_wait_for_room();
+		result = live_table_insert(block, &stale);
+	}
 	const bool is_lost = result != LIVE_TABLE_OK;
 	if (!is_lost && stale.address == 0)
 		return;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "sampler/free_filter.h"
@@ -19,7 +20,7 @@
 #define MIB (KIB * KIB)
 
 static struct settings settings;
-static uintptr_t next_address = UINT64_C(0x560000000000);
+static _Atomic uintptr_t next_address = UINT64_C(0x560000000000);
 
 static void start(uint64_t interval, uint64_t budget, uint64_t seed)
 {
@@ -265,6 +266,37 @@ START_TEST(estimates_stay_unbiased_when_the_table_is_thinned)
 }
 END_TEST
 
+static void *allocate_to_the_full(void *argument)
+{
+	for (int i = 0; i < 20000; i++)
+		allocate(64, 1);
+	return argument;
+}
+
+/* Those that find the table full wait for the one that thins it. */
+START_TEST(threads_drop_nothing_while_the_table_is_thinned)
+{
+	pthread_t threads[8];
+	uint64_t dropped = 0;
+
+	start(1, MIB, 1);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, allocate_to_the_full, NULL), 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	struct snapshot *snapshot = fixture_snapshot(&settings);
+
+	ck_assert_uint_gt(snapshot->counters[SEGMENT_COUNTER_thinned_blocks], 0);
+	for (int i = SEGMENT_COUNTER_dropped_reentrant; i <= SEGMENT_COUNTER_lost_frees; i++)
+		dropped += snapshot->counters[i];
+	ck_assert_uint_eq(dropped, 0);
+	ck_assert_double_le(fabs((double)snapshot->live.bytes - 8 * 20000 * 64),
+			    5 * sqrt(snapshot->live.bytes_variance));
+	snapshot_free(snapshot);
+	fixture_remove(&settings);
+}
+END_TEST
+
 START_TEST(a_full_stack_table_loses_no_bytes)
 {
 	uint64_t bytes = 0;
@@ -482,8 +514,8 @@ UNIT_MAIN(exact_mode_records_every_allocation, nothing_is_made_before_the_first_
 	  estimates_stay_unbiased_when_the_interval_changes,
 	  estimates_stay_unbiased_when_the_interval_changes_often,
 	  estimates_stay_unbiased_when_the_table_is_thinned, a_full_stack_table_loses_no_bytes,
-	  switching_off_keeps_following_frees, a_dormant_process_can_be_woken,
-	  a_block_put_back_after_a_failed_realloc_is_unchanged,
+	  threads_drop_nothing_while_the_table_is_thinned, switching_off_keeps_following_frees,
+	  a_dormant_process_can_be_woken, a_block_put_back_after_a_failed_realloc_is_unchanged,
 	  a_missed_free_heals_when_the_address_returns,
 	  a_slow_path_that_interrupts_another_is_dropped_and_counted,
 	  a_slow_path_left_by_longjmp_is_forgotten, a_forked_child_has_a_segment_of_its_own)
