@@ -4,7 +4,8 @@
  * opened by a relative path, which means nothing after a chdir().
  *
  * Context: inside malloc, any thread, signal handlers. Raw system calls,
- * because open() and read() are cancellation points.
+ * because open() and read() are cancellation points, and because libraries like
+ * fakeroot's put their own stat() before the C library's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,6 +17,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -113,4 +115,19 @@ const char *module_path_find(const struct link_map *map, uintptr_t start,
 		return map->l_name;
 	path = mapped_path(start, scratch);
 	return path ? path : map->l_name;
+}
+
+uint64_t module_path_stamp(const char *path)
+{
+	/* Multiplicative hashing: any odd number with mixed bits will do. */
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	struct stat status;
+	uint64_t stamp;
+
+	if (syscall(SYS_newfstatat, AT_FDCWD, path, &status, 0) != 0)
+		return 0;
+	stamp = status.st_dev * factor + status.st_ino;
+	stamp = stamp * factor + (uint64_t)status.st_size;
+	stamp = stamp * factor + (uint64_t)status.st_mtim.tv_sec;
+	return stamp * factor + (uint64_t)status.st_mtim.tv_nsec;
 }

@@ -23,4 +23,8 @@ struct module_path_scratch {
 const char *module_path_find(const struct link_map *map, uintptr_t start,
 			     struct module_path_scratch *scratch);
 
+/* A number that changes when there is another file at the path or the file is
+ * written to; 0 when there is none. */
+uint64_t module_path_stamp(const char *path);
+
 #endif

@@ -70,7 +70,9 @@ static _Atomic(struct known_module *) recent[RECENT_PAGES];
 static _Atomic uint32_t module_count;
 static _Atomic uint32_t epoch;
 static _Atomic uint32_t segment_number = 1; /* 0 is none */
-static _Atomic bool any_unloaded;
+/* What unloaded modules have covered together; empty at first. */
+static _Atomic uintptr_t unloaded_start = UINTPTR_MAX;
+static _Atomic uintptr_t unloaded_end;
 
 _Atomic uint32_t module_table_unloads;
 
@@ -159,12 +161,24 @@ static void move_state(struct known_module *known, uint32_t state)
 		;
 }
 
+static void cover_unloaded(const struct module *module)
+{
+	uintptr_t start = atomic_load(&unloaded_start);
+	uintptr_t end = atomic_load(&unloaded_end);
+
+	while (module->start < start &&
+	       !atomic_compare_exchange_weak(&unloaded_start, &start, module->start))
+		;
+	while (module->end > end && !atomic_compare_exchange_weak(&unloaded_end, &end, module->end))
+		;
+}
+
 /* The object is gone from memory. */
 static void unload(struct known_module *known)
 {
 	atomic_store(&known->settled, 0);
 	atomic_store(&known->unloaded_ns, process_now_ns());
-	atomic_store(&any_unloaded, true);
+	cover_unloaded(&known->module);
 	move_state(known, MODULE_UNLOADED);
 	publish_state(known);
 	/* Pairs with module_table_generation(): who sees the new generation
@@ -201,15 +215,17 @@ static bool contains(const struct known_module *known, uintptr_t ip)
 }
 
 /* The epoch of an address that is in no module now: above that of every module
- * that was there before. */
+ * that was there before. A module that is still loaded can be there too, around
+ * a gap between its segments. */
 static uint32_t epoch_outside_modules(uintptr_t ip)
 {
 	uint32_t least = 0;
 
-	if (!atomic_load_explicit(&any_unloaded, memory_order_relaxed))
+	if (ip < atomic_load_explicit(&unloaded_start, memory_order_relaxed) ||
+	    ip >= atomic_load_explicit(&unloaded_end, memory_order_relaxed))
 		return 0;
 	for (struct known_module *known = atomic_load(&modules); known; known = known->next) {
-		if (!contains(known, ip))
+		if (!contains(known, ip) || atomic_load(&known->state) == MODULE_LOADED)
 			continue;
 		if (atomic_load(&known->state) != MODULE_BURIED)
 			bury(known, atomic_fetch_add(&epoch, 1));
@@ -250,15 +266,19 @@ static void describe(const struct dl_find_object *object, struct module_path_scr
 	module->eh_frame_hdr = object->dlfo_eh_frame;
 	module->path = module_path_find(object->dlfo_link_map, module->start, scratch);
 	elf_image_read(module->start, module->end, module->load_bias, &module->image);
+	if (module->image.build_id_size == 0)
+		module->file_stamp = module_path_stamp(module->path);
 }
 
-/* Without a build id nobody can say that a file at the same path is the same. */
+/* Is it the same object in the same place? Without build ids, as far as the file's
+ * inode and times tell. */
 static bool is_same(const struct module *a, const struct module *b)
 {
 	return a->start == b->start && a->end == b->end && a->eh_frame_hdr == b->eh_frame_hdr &&
-	       a->image.build_id_size > 0 && a->image.build_id_size == b->image.build_id_size &&
+	       a->image.build_id_size == b->image.build_id_size &&
 	       memcmp(a->image.build_id, b->image.build_id, a->image.build_id_size) == 0 &&
-	       strcmp(a->path, b->path) == 0;
+	       (a->image.build_id_size > 0 || a->file_stamp != 0) &&
+	       a->file_stamp == b->file_stamp && strcmp(a->path, b->path) == 0;
 }
 
 static uint32_t bucket_of(uintptr_t key)
@@ -421,8 +441,8 @@ static bool find_object(uintptr_t ip, struct dl_find_object *object)
 
 	if (_dl_find_object((void *)ip, object) != 0)
 		return false;
-	if (elf_image_find_executable(object->dlfo_link_map->l_addr, &start, &end) &&
-	    ip >= start && ip < end) {
+	if (elf_image_find_executable(object->dlfo_link_map->l_addr, &start, &end) && ip >= start &&
+	    ip < end) {
 		object->dlfo_map_start = (void *)start;
 		object->dlfo_map_end = (void *)end;
 	}

@@ -31,6 +31,7 @@ struct module {
 	const void *eh_frame_hdr; /* in memory, or NULL */
 	const char *path;	  /* private copy; "" when unknown */
 	struct elf_image image;
+	uint64_t file_stamp;	/* of a file without a build id, else 0 */
 	uint32_t serial;	/* 1, 2, ...: never reused, not even for the same address */
 	_Atomic(void *) unwind; /* owned by unwind_table.c */
 };
