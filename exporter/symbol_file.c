@@ -60,8 +60,8 @@ static int open_root(pid_t pid)
 int symbol_file_places_init(struct symbol_file_places *places, const struct snapshot *snapshot,
 			    const char *sysroot)
 {
-	*places = (struct symbol_file_places){
-		.snapshot = snapshot, .sysroot_fd = -1, .root_fd = -1};
+	*places =
+		(struct symbol_file_places){.snapshot = snapshot, .sysroot_fd = -1, .root_fd = -1};
 	elf_version(EV_CURRENT);
 	places->is_local = live_process_is_of_this_boot(snapshot);
 	places->pid = live_process_find(snapshot);

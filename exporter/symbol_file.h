@@ -18,12 +18,12 @@
 /* Where to look for the files of one snapshot. */
 struct symbol_file_places {
 	const struct snapshot *snapshot;
-	char *sysroot;	     /* absolute, or NULL */
-	bool is_local;	     /* the process was started on this machine, since its boot */
-	pid_t pid;	     /* the live process, or 0 */
-	int sysroot_fd;	     /* -1: none */
-	int root_fd;	     /* of the live process, or -1 */
-	char *debug_path;    /* where separate debug files are, as libdwfl has it */
+	char *sysroot;	  /* absolute, or NULL */
+	bool is_local;	  /* the process was started on this machine, since its boot */
+	pid_t pid;	  /* the live process, or 0 */
+	int sysroot_fd;	  /* -1: none */
+	int root_fd;	  /* of the live process, or -1 */
+	char *debug_path; /* where separate debug files are, as libdwfl has it */
 	Dwfl_Callbacks callbacks;
 };
 

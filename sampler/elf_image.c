@@ -138,9 +138,8 @@ void elf_image_read(uintptr_t start, uintptr_t end, uintptr_t load_bias, struct 
 	read_build_id(&headers, load_bias, image);
 }
 
-bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
-			    uintptr_t address, const uint8_t **segment_start,
-			    const uint8_t **segment_end)
+bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias, uintptr_t address,
+			    const uint8_t **segment_start, const uint8_t **segment_end)
 {
 	const struct headers headers = find_headers(start, end);
 

@@ -30,9 +30,8 @@ void elf_image_read(uintptr_t start, uintptr_t end, uintptr_t load_bias, struct 
 
 /* The object's readable segment, as far as it comes from the file, that holds
  * `address`; false when there is none. */
-bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias,
-			    uintptr_t address, const uint8_t **segment_start,
-			    const uint8_t **segment_end);
+bool elf_image_find_segment(uintptr_t start, uintptr_t end, uintptr_t load_bias, uintptr_t address,
+			    const uint8_t **segment_start, const uint8_t **segment_end);
 
 /* The range of the program's executable from its first segment to its last;
  * false when it does not have this load bias, so is another object. */
