@@ -12,12 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "exporter/proc.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -136,30 +137,15 @@ static bool reap(struct supervisor *supervisor)
 	return has_ended;
 }
 
-static bool is_stopped(pid_t pid)
-{
-	char path[64], text[512];
-	const char *end;
-	size_t length;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	length = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[length] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' && end[2] == 'T';
-}
-
 /* The program has stopped by itself: the shell that waits for us must see it,
  * or nobody would have the terminal. Whoever continues us continues it. */
 static void stop_too(struct supervisor *supervisor)
 {
+	struct proc_stat stat;
+
 	supervisor->is_stop_reported = false;
-	if (tcgetpgrp(STDIN_FILENO) != getpgrp() || !is_stopped(supervisor->pid))
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp() || proc_read_stat(supervisor->pid, &stat) != 0 ||
+	    stat.state != 'T')
 		return;
 	raise(SIGSTOP);
 	kill(supervisor->pid, SIGCONT);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "exporter/log.h"
+#include "exporter/proc.h"
 
 #define DEFAULT_PARENT "/dev/shm/"
 #define DEFAULT_PREFIX "heaptide-"
@@ -54,9 +55,7 @@ static bool is_private_directory(const char *path, uid_t owner)
 int targets_directory(const struct options *options, char path[PATH_MAX])
 {
 	if (*options->dir) {
-		if (strlen(options->dir) >= PATH_MAX)
-			return log_wrong_use("--dir: the name is too long");
-		strcpy(path, options->dir);
+		snprintf(path, PATH_MAX, "%s", options->dir);
 		return 0;
 	}
 	snprintf(path, PATH_MAX, DEFAULT_PARENT DEFAULT_PREFIX "%u", (unsigned)geteuid());
@@ -91,46 +90,6 @@ static void parse_name(struct target *target)
 	snprintf(target->command, sizeof(target->command), "%s", name);
 }
 
-/* One line of /proc/PID/maps that maps a segment; false for all others. */
-static bool parse_map_line(char *line, uint64_t *inode, char **path)
-{
-	int offset = 0;
-
-	if (sscanf(line, "%*s %*s %*s %*s %" SCNu64 " %n", inode, &offset) != 1 || offset == 0)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	*path = line + offset;
-	return has_suffix(*path);
-}
-
-/*
- * Calls `visit` for each mapping of a segment in process `pid` until it returns
- * true. 1 when it did, 0 when not, -errno when the map cannot be read.
- */
-static int visit_maps(pid_t pid, bool (*visit)(void *context, uint64_t inode, const char *path),
-		      void *context)
-{
-	char name[64], *line = NULL, *path;
-	size_t size = 0;
-	uint64_t inode;
-	int result = 0;
-	FILE *maps;
-
-	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
-	maps = fopen(name, "re");
-	if (!maps)
-		return -errno;
-	while (result == 0 && getline(&line, &size, maps) > 0)
-		if (parse_map_line(line, &inode, &path) && visit(context, inode, path))
-			result = 1;
-	/* The map opens for anybody and is empty when we may not see it. */
-	if (ferror(maps))
-		result = -EACCES;
-	free(line);
-	fclose(maps);
-	return result;
-}
-
 struct wanted_file {
 	uint64_t inode;
 	const char *path;
@@ -144,32 +103,6 @@ static bool is_wanted_file(void *context, uint64_t inode, const char *path)
 
 	return strcmp(base_name(path), base_name(wanted->path)) == 0 &&
 	       (inode == wanted->inode || strcmp(path, wanted->path) == 0);
-}
-
-/* Field 22 of /proc/PID/stat, or 0. */
-static uint64_t read_start_ticks(pid_t pid)
-{
-	char name[64], text[1024];
-	uint64_t ticks = 0;
-	const char *end;
-	size_t length;
-	FILE *file;
-
-	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	file = fopen(name, "re");
-	if (!file)
-		return 0;
-	length = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[length] = '\0';
-	/* The command in parentheses may hold anything, parentheses included. */
-	end = strrchr(text, ')');
-	if (end)
-		sscanf(end + 1,
-		       " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-		       "%*s %" SCNu64,
-		       &ticks);
-	return ticks;
 }
 
 static void read_boot_id(char *text, int size)
@@ -188,12 +121,14 @@ static bool started_when_segment_says(const char *path, pid_t pid)
 {
 	char error[SNAPSHOT_ERROR_SIZE], boot_id[64];
 	struct snapshot *snapshot;
+	struct proc_stat stat;
 	bool same;
 
-	if (snapshot_take(path, &snapshot, error) != 0)
+	if (proc_read_stat(pid, &stat) != 0 || stat.state == 'Z' ||
+	    snapshot_take(path, &snapshot, error) != 0)
 		return false;
 	read_boot_id(boot_id, sizeof(boot_id));
-	same = read_start_ticks(pid) == snapshot->process_start_ticks &&
+	same = stat.start_ticks == snapshot->process_start_ticks &&
 	       strcmp(boot_id, snapshot->boot_id) == 0;
 	snapshot_free(snapshot);
 	return same;
@@ -209,7 +144,7 @@ bool targets_is_alive(const char *path, pid_t pid)
 	if (pid <= 0 || stat(path, &status) != 0 || !realpath(path, full_path))
 		return false;
 	wanted.inode = status.st_ino;
-	found = visit_maps(pid, is_wanted_file, &wanted);
+	found = proc_visit_maps(pid, is_wanted_file, &wanted);
 	if (found == -EACCES || found == -EPERM)
 		return started_when_segment_says(path, pid);
 	return found == 1;
@@ -335,7 +270,7 @@ int targets_list(const struct options *options, struct target **targets, size_t 
 	return 0;
 }
 
-/* What visit_maps() looks for: any of these. */
+/* What proc_visit_maps() looks for: any of these. */
 static bool mark_if_mapped(void *context, uint64_t inode, const char *path)
 {
 	const struct target_list *list = context;
@@ -357,7 +292,8 @@ void targets_mark_mapped(struct target *targets, size_t count)
 
 	while (directory && (entry = readdir(directory)))
 		if (is_number(entry->d_name))
-			visit_maps((pid_t)strtol(entry->d_name, NULL, 10), mark_if_mapped, &list);
+			proc_visit_maps((pid_t)strtol(entry->d_name, NULL, 10), mark_if_mapped,
+					&list);
 	if (directory)
 		closedir(directory);
 }
@@ -374,6 +310,8 @@ static bool look_at_mapped(void *context, uint64_t inode, const char *path)
 	char inside[PATH_MAX];
 
 	(void)inode;
+	if (!has_suffix(path))
+		return false;
 	if (look_at(path, mapped->target) == 0 && mapped->target->alive)
 		return true;
 	snprintf(inside, sizeof(inside), "/proc/%d/root%s", (int)mapped->pid, path);
@@ -388,7 +326,7 @@ static bool find_mapped(pid_t pid, struct target *target)
 {
 	struct mapped_segment mapped = {.pid = pid, .target = target};
 
-	return visit_maps(pid, look_at_mapped, &mapped) == 1;
+	return proc_visit_maps(pid, look_at_mapped, &mapped) == 1;
 }
 
 static const struct target *select_target(const struct target *targets, size_t count,
