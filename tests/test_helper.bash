@@ -23,7 +23,9 @@ heaptide_setup() {
 	done
 	unset LD_PRELOAD DEBUGINFOD_URLS
 	HEAPTIDE_DIR=$(mktemp -d /dev/shm/heaptide-test.XXXXXX)
-	export HEAPTIDE_DIR HEAPTIDE_BUILD
+	# The same samples every time.
+	HEAPTIDE_SEED=1
+	export HEAPTIDE_DIR HEAPTIDE_BUILD HEAPTIDE_SEED
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
