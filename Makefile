@@ -34,7 +34,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-com
 DEMO_PACKAGES  := redis-server redis-tools python3-minimal
 TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format check bats perl file binutils libunwind-dev valgrind gdb \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 \
-	libjemalloc2 elfutils debuginfod xz-utils python3 sqlite3 git nodejs strace procps util-linux jq shellcheck
+	libjemalloc2 elfutils debuginfod xz-utils python3 sqlite3 git nodejs strace procps util-linux jq debuginfod lld musl-tools rustc shellcheck
 
 # ---------------------------------------------------------------- flags
 
