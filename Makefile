@@ -32,9 +32,10 @@ compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
 	libdw-dev libelf-dev libjemalloc-dev libiberty-dev systemtap-sdt-dev
 DEMO_PACKAGES  := redis-server redis-tools python3-minimal
-TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format check bats perl file binutils libunwind-dev valgrind gdb \
-	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 \
-	libjemalloc2 elfutils debuginfod xz-utils python3 sqlite3 git nodejs strace procps util-linux jq debuginfod lld musl-tools rustc shellcheck
+TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format shellcheck check bats perl file binutils \
+	jq xz-utils git procps util-linux strace gdb valgrind libunwind-dev elfutils debuginfod \
+	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 libjemalloc2 \
+	python3 sqlite3 nodejs musl-tools rustc
 
 # ---------------------------------------------------------------- flags
 
