@@ -26,7 +26,8 @@
 #define PAGE_SIZE 4096
 #define NS_PER_S 1000000000
 #define DEBUG_FOLDER "/usr/lib/debug"
-#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+/* Candidates are only found: opening a device can do things already. */
+#define FIND_FLAGS (O_PATH | O_CLOEXEC)
 /* Anything will do: the address of a module that is only asked for by build id. */
 #define PLACEHOLDER_START 0x1000
 #define PLACEHOLDER_END 0x2000
@@ -147,25 +148,49 @@ static bool is_same(const struct symbol_file_places *places, const struct snapsh
 	return has_same_text(module, elf) && !is_younger(places, module, fd);
 }
 
-/* Notes what the descriptor is, and closes it when it is not the file. */
-static int check(const struct symbol_file_places *places, const struct snapshot_module *module,
-		 int fd, struct symbol_file *file)
+/* Opens for reading what was found, if it is a plain file. */
+static int open_found(int found)
 {
+	char path[64];
 	struct stat status;
 
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-		const bool is_it =
-			elf && elf_kind(elf) == ELF_K_ELF && is_same(places, module, fd, elf);
+	if (fstat(found, &status) != 0 || !S_ISREG(status.st_mode))
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
 
-		elf_end(elf);
-		if (is_it)
-			return fd;
-		file->is_replaced = true;
+static bool is_it(const struct symbol_file_places *places, const struct snapshot_module *module,
+		  int fd)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	const bool is_it = elf && elf_kind(elf) == ELF_K_ELF && is_same(places, module, fd, elf);
+
+	elf_end(elf);
+	return is_it;
+}
+
+/* Takes what was found (or -errno) and returns the module's file, open for
+ * reading, or -errno after it has noted why it is not. */
+static int check(const struct symbol_file_places *places, const struct snapshot_module *module,
+		 int found, struct symbol_file *file)
+{
+	int fd;
+
+	if (found < 0)
+		return found;
+	fd = open_found(found);
+	close(found);
+	if (fd >= 0 && is_it(places, module, fd))
+		return fd;
+	if (fd == -EACCES || fd == -EPERM) {
+		file->error = -fd;
+		return fd;
 	}
-	close(fd);
+	file->is_replaced = true;
+	if (fd >= 0)
+		close(fd);
 	return -ENOENT;
 }
 
@@ -181,7 +206,7 @@ static const char *path_of(const struct symbol_file_places *places,
  * not lead out of it. */
 static int open_below(int root_fd, const char *path)
 {
-	const struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_IN_ROOT};
+	const struct open_how how = {.flags = FIND_FLAGS, .resolve = RESOLVE_IN_ROOT};
 	const long fd = root_fd >= 0 ? syscall(SYS_openat2, root_fd, path, &how, sizeof(how)) : -1;
 
 	return fd >= 0 ? (int)fd : -ENOENT;
@@ -210,7 +235,7 @@ static int open_mapped(const struct symbol_file_places *places,
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", places->pid);
 	if (strcmp(path_of(places, module), places->snapshot->executable) == 0) {
-		fd = check(places, module, open(path, OPEN_FLAGS), file);
+		fd = check(places, module, open(path, FIND_FLAGS), file);
 		if (fd >= 0)
 			return fd;
 	}
@@ -222,7 +247,7 @@ static int open_mapped(const struct symbol_file_places *places,
 		    start <= module->text_start && module->text_start < end) {
 			snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 				 places->pid, start, end);
-			fd = check(places, module, open(path, OPEN_FLAGS), file);
+			fd = check(places, module, open(path, FIND_FLAGS), file);
 			break;
 		}
 	if (maps)
@@ -277,8 +302,9 @@ static int find(struct symbol_file_places *places, const struct snapshot_module 
 	if (fd < 0) {
 		snprintf(name, size, "%s", path);
 		/* A relative path would mean something else here. */
-		fd = path[0] == '/' ? open(path, OPEN_FLAGS) : -1;
-		file->error = fd < 0 && path[0] == '/' ? errno : 0;
+		fd = path[0] == '/' ? open(path, FIND_FLAGS) : -1;
+		if (fd < 0 && path[0] == '/')
+			file->error = errno;
 		fd = check(places, module, fd, file);
 	}
 	return fd < 0 ? open_by_build_id(places, module, file) : fd;
