@@ -43,16 +43,20 @@ static operator_new *find_runtime(const char *symbol, void *caller)
 		"libc++.so.1",
 	};
 
-	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-		void *module = dlopen(modules[i], RTLD_LAZY | RTLD_NOLOAD);
-		void *function = module ? dlsym(module, symbol) : NULL;
+	void *found = NULL;
 
-		if (module)
+	for (size_t i = 0; !found && i < sizeof(modules) / sizeof(modules[0]); i++) {
+		void *module = dlopen(modules[i], RTLD_LAZY | RTLD_NOLOAD);
+
+		if (module) {
+			found = dlsym(module, symbol);
 			dlclose(module);
-		if (function && !real_malloc_is_ours(function))
-			return (operator_new *)function;
+		}
+		if (real_malloc_is_ours(found))
+			found = NULL;
 	}
-	return NULL;
+	real_malloc_forget_errors();
+	return (operator_new *)found;
 }
 
 static void *allocate(size_t size, size_t alignment)
