@@ -2,39 +2,55 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Fuzzes the reader with libFuzzer under AddressSanitizer and UBSan and prints
-# TAP. An input that breaks it is left in $HEAPTIDE_BUILD/fuzz/crash-*; once
+# TAP. An input that breaks it is left in the build folder (fuzz/crash-*); once
 # fixed, add it to tests/fuzz/corpus, which every run begins with.
 #
-# usage: tests/fuzz/run.sh [SECONDS]     (60)
+# usage: tests/fuzz/run.sh [SECONDS]     (60, for all targets together)
 set -u
 seconds=${1:-60}
+targets=(snapshot output)
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath -m "${HEAPTIDE_BUILD:-$root/build}")/fuzz
-target=$build/snapshot_fuzz
+cd "$root" || exit 1
 
-echo 1..2
+echo "1..$((2 * ${#targets[@]}))"
 if ! command -v clang >/dev/null; then
-	echo "ok 1 # SKIP clang is not installed"
-	echo "ok 2 # SKIP clang is not installed"
+	for i in $(seq $((2 * ${#targets[@]}))); do
+		echo "ok $i # SKIP clang is not installed"
+	done
 	exit 0
 fi
-mkdir -p "$build/found"
-cd "$root" || exit 1
-clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	-o "$target" tests/fuzz/snapshot_fuzz.c sampler/snapshot*.c leakcheck/*.c -lm || exit 1
 
-report() { # number, name, status, log
-	if [ "$3" = 0 ]; then
-		echo "ok $1 - $2"
+sanitize=fuzzer-no-link,address,undefined
+reader=build-clang-${sanitize//,/-}
+# shellcheck disable=SC2016
+libraries=$(make -s --eval='print-libraries: ; @echo $(READER_LIBS)' print-libraries)
+make -s CC=clang SANITIZE=$sanitize "$reader/tests/libreader.a" || exit 1
+mkdir -p "$build"
+
+number=0
+report() { # name, status, log
+	number=$((number + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $number - $1"
 	else
-		sed 's/^/# /' "$4" | tail -40
-		echo "not ok $1 - $2"
+		sed 's/^/# /' "$3" | tail -40
+		echo "not ok $number - $1"
 	fi
 }
 
-"$target" -runs=0 tests/fuzz/corpus >"$build/corpus.log" 2>&1
-report 1 "the reader survives the corpus" $? "$build/corpus.log"
-"$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -artifact_prefix="$build/" \
-	"$build/found" tests/fuzz/corpus >"$build/fuzz.log" 2>&1
-report 2 "the reader survives $seconds s of fuzzing" $? "$build/fuzz.log"
-sed -n 's/^Done /# /p' "$build/fuzz.log"
+for target in "${targets[@]}"; do
+	program=$build/${target}_fuzz
+	log=$build/$target.log
+	# shellcheck disable=SC2086
+	clang -std=gnu11 -O1 -g -I. -I"$reader/exporter/proto" -Wall -Wextra -Werror \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$program" \
+		"tests/fuzz/${target}_fuzz.c" "$reader/tests/libreader.a" $libraries || exit 1
+	mkdir -p "$build/$target"
+	"$program" -runs=0 tests/fuzz/corpus >"$log" 2>&1
+	report "$target: the reader survives the corpus" $? "$log"
+	"$program" -max_total_time=$((seconds / ${#targets[@]})) -max_len=8192 -timeout=20 \
+		-artifact_prefix="$build/" "$build/$target" tests/fuzz/corpus >"$log" 2>&1
+	report "$target: the reader survives $((seconds / ${#targets[@]})) s of fuzzing" $? "$log"
+	sed -n 's/^Done /# /p' "$log"
+done

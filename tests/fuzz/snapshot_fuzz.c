@@ -2,37 +2,14 @@
  * libFuzzer's target over the reader: whatever the bytes are, parsing them and
  * walking over all that comes out touches nothing it may not.
  *
- * An input is a segment, when it begins like one; else a list of patches to a
- * good segment, each an offset, a width and a value. Patches get behind the
- * checks of the header far oftener than changed bytes do.
- *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "leakcheck/histogram.h"
 #include "leakcheck/thread_list.h"
 #include "leakcheck/view.h"
-#include "sampler/snapshot.h"
-#include "tests/unit/built_segment.h"
-
-struct __attribute__((packed)) patch {
-	uint16_t offset;
-	uint8_t width; /* 1, 2, 4 or 8 bytes, by its lowest two bits */
-	uint64_t value;
-};
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz_input.h"
 
 static uint64_t sink;
-
-#define REQUIRE(condition)        \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 static void walk_amount(const struct snapshot_amount *amount)
 {
@@ -113,46 +90,15 @@ static void walk_views(const struct snapshot *snapshot)
 	thread_list_free(&list);
 }
 
-static void parse(const void *bytes, size_t size)
-{
-	struct snapshot *snapshot = NULL;
-	char error[SNAPSHOT_ERROR_SIZE];
-	const int result = snapshot_parse(bytes, size, &snapshot, error);
-
-	if (result < 0) {
-		REQUIRE(result == -EBADMSG || result == -EPROTONOSUPPORT);
-		REQUIRE(snapshot == NULL && error[0] != '\0' && strlen(error) < sizeof(error));
-		return;
-	}
-	walk_header(snapshot);
-	walk_records(snapshot);
-	walk_views(snapshot);
-	snapshot_free(snapshot);
-}
-
-static void parse_patched(const uint8_t *data, size_t size)
-{
-	struct built_segment built;
-	struct patch patch;
-
-	built_segment_init(&built);
-	for (; size >= sizeof(patch); data += sizeof(patch), size -= sizeof(patch)) {
-		memcpy(&patch, data, sizeof(patch));
-		const size_t width = (size_t)1 << (patch.width & 3);
-		const size_t offset = patch.offset % (sizeof(built) / width) * width;
-
-		memcpy((char *)&built + offset, &patch.value, width);
-	}
-	parse(&built, sizeof(built));
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint64_t magic = SEGMENT_MAGIC;
+	struct snapshot *snapshot = fuzz_snapshot(data, size);
 
-	if (size >= sizeof(magic) && memcmp(data, &magic, sizeof(magic)) == 0)
-		parse(data, size);
-	else
-		parse_patched(data, size);
+	if (snapshot != NULL) {
+		walk_header(snapshot);
+		walk_records(snapshot);
+		walk_views(snapshot);
+		snapshot_free(snapshot);
+	}
 	return 0;
 }
