@@ -174,6 +174,18 @@ static bool wait_signal(const struct supervisor *supervisor, int64_t until, sigi
 	}
 }
 
+/* The verdict is written to its end whatever is sent to us, but whoever sits at
+ * the terminal need not wait for it. */
+static void let_user_interrupt(void)
+{
+	sigset_t interrupts;
+
+	sigemptyset(&interrupts);
+	sigaddset(&interrupts, SIGINT);
+	sigaddset(&interrupts, SIGQUIT);
+	sigprocmask(SIG_UNBLOCK, &interrupts, NULL);
+}
+
 void supervisor_wait(struct supervisor *supervisor, uint64_t tick_ns, void (*tick)(void *context),
 		     void *context)
 {
@@ -198,7 +210,7 @@ void supervisor_wait(struct supervisor *supervisor, uint64_t tick_ns, void (*tic
 			break;
 		}
 	}
-	/* Signals stay blocked: the verdict is to be written to its end. */
+	let_user_interrupt();
 }
 
 int supervisor_exit_status(const struct supervisor *supervisor)

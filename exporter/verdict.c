@@ -133,15 +133,13 @@ static void print_view(const struct verdict *verdict, enum view_kind kind, const
 static void print_views(const struct verdict *verdict)
 {
 	const struct snapshot *snapshot = verdict->snapshot;
-	char title[96];
+	const uint64_t start_ns = snapshot->start_monotonic_ns;
+	char title[96] = "peak: ";
 
 	print_view(verdict, VIEW_ALLOC, "allocated ", &snapshot->allocated);
-	snprintf(title, sizeof(title), "peak, %s after the first sample: ",
-		 units_format_duration(snapshot->peak_monotonic_ns > snapshot->start_monotonic_ns
-					       ? snapshot->peak_monotonic_ns -
-							 snapshot->start_monotonic_ns
-					       : 0)
-			 .text);
+	if (snapshot->peak.samples && snapshot->peak_monotonic_ns >= start_ns)
+		snprintf(title, sizeof(title), "peak, %s after the first sample: ",
+			 units_format_duration(snapshot->peak_monotonic_ns - start_ns).text);
 	print_view(verdict, VIEW_PEAK, title, &snapshot->peak);
 	print_view(verdict, VIEW_INUSE,
 		   verdict->main->target.alive ? "live now: " : "live at exit: ", &snapshot->live);
