@@ -193,7 +193,7 @@ static char *append_number(char *end, const char *limit, uint64_t number)
  * anybody may make one. */
 static long open_directory(const struct settings *settings)
 {
-	char path[sizeof(settings->dir)];
+	static char path[sizeof(settings->dir)]; /* as in describe_process() */
 	const char *limit = path + sizeof(path);
 	const bool own = settings->dir[0] == '\0';
 	struct stat status;
@@ -310,8 +310,10 @@ static uint64_t start_ticks(const char *stat)
 
 static void describe_process(struct segment_header *header)
 {
-	char stat[1024];
-	struct utsname system;
+	/* Off the stack, of which 1 KiB may be left; one thread at a time makes
+	 * the segment. */
+	static char stat[1024];
+	static struct utsname system;
 
 	header->pid = getpid();
 	header->parent_pid = getppid();
