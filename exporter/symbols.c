@@ -30,9 +30,10 @@
  * are read at different times. */
 #define CLOCK_SLACK_S 2
 
-/* The files of one module of the snapshot. */
+/* The files of one module of the snapshot, and of others with its build id. */
 struct module_symbols {
-	bool is_open;
+	struct module_symbols *next;
+	const struct snapshot_module *module;
 	bool has_unnamed; /* an address was asked for that has no symbol */
 	struct symbol_file file;
 	struct symbol_table table;
@@ -49,7 +50,8 @@ struct symbols {
 	const struct snapshot *snapshot;
 	bool wants_lines;
 	struct symbol_file_places places;
-	struct module_symbols *modules; /* as in the snapshot */
+	struct module_symbols **of_module; /* as in the snapshot; NULL: not asked for yet */
+	struct module_symbols *opened;
 	int perf_map_fd;
 	struct perf_map *perf_map;
 	struct string_table names; /* every string that is given out */
@@ -81,29 +83,58 @@ static const char *keep_demangled(struct symbols *symbols, const char *linkage_n
 
 /* ---- modules --------------------------------------------------------- */
 
-static struct module_symbols *open_module(struct symbols *symbols,
+static bool has_same_build_id(const struct snapshot_module *a, const struct snapshot_module *b)
+{
+	return a->build_id_size > 0 && a->build_id_size == b->build_id_size &&
+	       memcmp(a->build_id, b->build_id, a->build_id_size) == 0;
+}
+
+/* The same file, if it was found for another module: a library that was loaded
+ * at several addresses, or that has several copies. */
+static struct module_symbols *find_opened(const struct symbols *symbols,
 					  const struct snapshot_module *module)
 {
-	struct module_symbols *files = &symbols->modules[module - symbols->snapshot->modules];
+	struct module_symbols *files = symbols->opened;
 
-	if (files->is_open)
-		return files;
-	files->is_open = true;
-	symbol_file_open(&symbols->places, module, &files->file);
-	/* What cannot be read for want of memory is as good as not there. */
-	if (!files->file.module || symbol_table_init(&files->table, files->file.module) != 0)
-		return files;
-	symbol_file_trim(&files->file);
-	if (symbols->wants_lines)
-		symbol_lines_init(&files->lines, files->file.module);
+	while (files && !(files->file.module && has_same_build_id(files->module, module)))
+		files = files->next;
 	return files;
 }
 
-static void close_module(struct module_symbols *files)
+static void open_files(struct symbols *symbols, struct module_symbols *files)
+{
+	symbol_file_open(&symbols->places, files->module, &files->file);
+	/* What cannot be read for want of memory is as good as not there. */
+	if (!files->file.module || symbol_table_init(&files->table, files->file.module) != 0)
+		return;
+	symbol_file_trim(&files->file);
+	if (symbols->wants_lines)
+		symbol_lines_init(&files->lines, files->file.module);
+}
+
+/* NULL when out of memory. */
+static struct module_symbols *open_module(struct symbols *symbols,
+					  const struct snapshot_module *module)
+{
+	struct module_symbols **slot = &symbols->of_module[module - symbols->snapshot->modules];
+
+	if (!*slot)
+		*slot = find_opened(symbols, module);
+	if (!*slot && (*slot = calloc(1, sizeof(**slot)))) {
+		(*slot)->module = module;
+		(*slot)->next = symbols->opened;
+		symbols->opened = *slot;
+		open_files(symbols, *slot);
+	}
+	return *slot;
+}
+
+static void close_files(struct module_symbols *files)
 {
 	symbol_lines_fini(&files->lines);
 	symbol_table_fini(&files->table);
 	symbol_file_close(&files->file);
+	free(files);
 }
 
 /* ---- JIT code -------------------------------------------------------- */
@@ -153,9 +184,9 @@ struct symbols *symbols_new(const struct snapshot *snapshot, const struct symbol
 	symbols->snapshot = snapshot;
 	symbols->wants_lines = options->lines;
 	symbols->perf_map_fd = -1;
-	symbols->modules = calloc(snapshot->module_count + 1, sizeof(*symbols->modules));
+	symbols->of_module = calloc(snapshot->module_count + 1, sizeof(*symbols->of_module));
 	if (symbol_file_places_init(&symbols->places, snapshot, options->sysroot) != 0 ||
-	    !symbols->modules) {
+	    !symbols->of_module) {
 		symbols_free(symbols);
 		return NULL;
 	}
@@ -167,9 +198,13 @@ void symbols_free(struct symbols *symbols)
 {
 	if (!symbols)
 		return;
-	for (size_t i = 0; symbols->modules && i < symbols->snapshot->module_count; i++)
-		close_module(&symbols->modules[i]);
-	free(symbols->modules);
+	while (symbols->opened) {
+		struct module_symbols *files = symbols->opened;
+
+		symbols->opened = files->next;
+		close_files(files);
+	}
+	free(symbols->of_module);
 	symbol_file_places_fini(&symbols->places);
 	perf_map_free(symbols->perf_map);
 	if (symbols->perf_map_fd >= 0)
@@ -218,7 +253,7 @@ static size_t name_in_module(struct symbols *symbols, const struct snapshot_modu
 	const char *symbol;
 	size_t count;
 
-	if (!files->file.module)
+	if (!files || !files->file.module)
 		return 0;
 	symbol = symbol_table_find(&files->table, elf_address);
 	count = symbol_lines_find(&files->lines, elf_address, frames);
@@ -342,9 +377,12 @@ enum symbols_status symbols_module_status(struct symbols *symbols,
 					  const struct snapshot_module *module, const char **text)
 {
 	const struct module_symbols *files = open_module(symbols, module);
-	char *said =
-		sentence(files, module->path[0] ? module->path : symbols->snapshot->executable);
+	char *said;
 
+	*text = NULL;
+	if (!files)
+		return SYMBOLS_OK;
+	said = sentence(files, module->path[0] ? module->path : symbols->snapshot->executable);
 	*text = keep(symbols, said);
 	free(said);
 	return status_of(files);
