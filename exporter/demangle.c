@@ -59,6 +59,23 @@ static size_t plain_length(const char *name)
 	return length;
 }
 
+/* Shortens in place what every C++ programmer calls std::string. */
+static void shorten_string(char *name)
+{
+	static const char full[] = "std::__cxx11::basic_string<char, std::char_traits<char>, "
+				   "std::allocator<char> >";
+	static const char brief[] = "std::string";
+	char *found = name;
+
+	while ((found = strstr(found, full))) {
+		const char *rest = found + sizeof(full) - 1;
+
+		memcpy(found, brief, sizeof(brief) - 1);
+		found += sizeof(brief) - 1;
+		memmove(found, rest, strlen(rest) + 1);
+	}
+}
+
 char *demangle_name(const char *linkage_name)
 {
 	char *plain = strndup(linkage_name, plain_length(linkage_name));
@@ -70,5 +87,6 @@ char *demangle_name(const char *linkage_name)
 	if (!demangled)
 		return plain;
 	free(plain);
+	shorten_string(demangled);
 	return demangled;
 }

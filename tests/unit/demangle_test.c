@@ -46,6 +46,15 @@ START_TEST(operators_and_lambdas_have_names)
 }
 END_TEST
 
+START_TEST(strings_are_called_so)
+{
+	assert_name("_Z3addNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEERKS4_",
+		    "add(std::string, std::string const&)");
+	assert_name("_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE6resizeEmc",
+		    "std::string::resize(unsigned long, char)");
+}
+END_TEST
+
 START_TEST(both_manglings_of_rust_are_known)
 {
 	assert_name("_ZN4core3fmt5write17h0123456789abcdefE", "core::fmt::write");
@@ -105,6 +114,7 @@ END_TEST
 
 UNIT_MAIN(names_of_c_stay_as_they_are, overloads_of_cxx_stay_apart,
 	  the_return_type_of_templates_is_left_out, operators_and_lambdas_have_names,
-	  both_manglings_of_rust_are_known, parts_and_copies_have_the_name_of_their_function,
-	  dots_of_a_name_of_its_own_stay, versions_are_taken_off,
-	  what_is_not_mangled_after_all_stays, a_very_long_name_stays_mangled)
+	  strings_are_called_so, both_manglings_of_rust_are_known,
+	  parts_and_copies_have_the_name_of_their_function, dots_of_a_name_of_its_own_stay,
+	  versions_are_taken_off, what_is_not_mangled_after_all_stays,
+	  a_very_long_name_stays_mangled)
