@@ -33,7 +33,7 @@ static void start(uint64_t interval, uint64_t budget, uint64_t seed)
 static void *allocate(size_t size, uintptr_t site)
 {
 	const struct stack_start caller = {.ip = 0x1000 + site};
-	void *block = (void *)(next_address += 64);
+	void *block = (void *)atomic_fetch_add(&next_address, 64);
 
 	if (sample_clock_expires(size)) {
 		const uint64_t interval = sampler_charge(size);
