@@ -24,7 +24,8 @@
 #include "sampler/stack_trail.h"
 #include "sampler/unwind_table.h"
 
-#define COLD __attribute__((noinline, cold))
+/* Not "cold": the compiler would think the same of a loop that ends there. */
+#define RARE __attribute__((noinline))
 #define WORD sizeof(uintptr_t)
 /* No code lies below; it is not mapped for programs. */
 #define LOWEST_CODE UINT64_C(0x1000)
@@ -167,7 +168,7 @@ static bool is_planted(const struct walk *walk, uintptr_t ip)
 }
 
 /* The step out of a frame without a common rule. */
-static COLD enum step step_otherwise(struct walk *walk, struct frame *frame, uint32_t packed)
+static RARE enum step step_otherwise(struct walk *walk, struct frame *frame, uint32_t packed)
 {
 	const struct unwind_rule *rule = unwind_rule_other(packed);
 
@@ -184,7 +185,7 @@ static COLD enum step step_otherwise(struct walk *walk, struct frame *frame, uin
 }
 
 /* Makes the module that holds `code` the current one; false when there is none. */
-static COLD bool enter_module(struct walk *walk, uintptr_t code)
+static RARE bool enter_module(struct walk *walk, uintptr_t code)
 {
 	struct module *module = module_table_find(code);
 
@@ -204,19 +205,26 @@ static __attribute__((noinline)) unsigned walk_by_tables(const struct stack_star
 {
 	struct walk walk = {.module_size = 0};
 	uintptr_t ip = start->ip, sp = start->sp, bp = start->bp, below = 0;
-	bool is_plain = false;
-	unsigned depth = 0, whole;
+	bool is_unlike = true;
+	unsigned depth = 0;
 
 	stack_bounds_find(&walk.bounds, sp);
 	for (;;) {
 		uint32_t rule = UNWIND_RULE_NONE;
 
 		frames[depth] = ip;
-		if (trail &&
-		    stack_trail_meets(trail, depth,
-				      (struct stack_step){ip, sp, bp, below, is_plain}) &&
-		    stack_trail_join(trail, &walk.bounds, depth, frames, &whole))
-			return whole;
+		if (trail) {
+			struct stack_step at = {ip, sp, bp, (uint32_t)below, is_unlike};
+
+			if (stack_trail_meets(trail, depth, &at)) {
+				if (stack_trail_follow(trail, &walk.bounds, frames, &depth, &at,
+						       flags))
+					return depth;
+				ip = at.ip;
+				sp = at.sp;
+				bp = at.bp;
+			}
+		}
 		depth++;
 		if (ip - 1 - walk.module_start < walk.module_size || enter_module(&walk, ip - 1))
 			rule = unwind_table_rule(walk.table, ip - 1,
@@ -232,7 +240,7 @@ static __attribute__((noinline)) unsigned walk_by_tables(const struct stack_star
 			ip = frame.ip;
 			sp = frame.sp;
 			bp = frame.bp;
-			is_plain = false;
+			is_unlike = true;
 		} else {
 			const uintptr_t base = unwind_rule_kind(rule) == UNWIND_KIND_SP ? sp : bp;
 			const uintptr_t cfa = base + unwind_rule_cfa_offset(rule);
@@ -247,7 +255,7 @@ static __attribute__((noinline)) unsigned walk_by_tables(const struct stack_star
 			}
 			ip = stack_arch_code_address(ip);
 			sp = cfa;
-			is_plain = true;
+			is_unlike = false;
 		}
 		if (ip == 0)
 			return depth;
@@ -309,10 +317,10 @@ unsigned stack_capture_by_trail(const struct stack_start *start, struct stack_tr
 		trail->is_repeated = false;
 		return stack_capture(start, frames, max_depth, flags);
 	}
+	*flags = 0;
 	stack_trail_begin(trail, max_depth);
 	const unsigned depth = walk_by_tables(start, trail, frames, max_depth, flags);
-	/* A stack that was cut, or lost, has no end that could be joined. */
-	if (*flags == 0)
-		stack_trail_end(trail, depth);
+	if (trail->generation == 0) /* it did not end by meeting the last walk */
+		stack_trail_end(trail, depth, *flags);
 	return depth;
 }

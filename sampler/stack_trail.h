@@ -1,12 +1,12 @@
 /*
- * The last stack that was walked, remembered so that the next walk can end at
- * the first frame that has not changed. A program allocates again and again
- * from places that share their outer frames.
+ * The last stack that was walked, remembered so that the next walk need not go
+ * where nothing has changed. A program allocates again and again from places
+ * that share their outer frames, or through the same few inner functions.
  *
- * A frame is the one of the last walk when its registers are the same, and what
- * lies outside of it is unchanged when every return address and every saved
- * frame pointer that the last walk read there still stands where it stood:
- * one or two comparisons per frame, instead of a rule to find and follow.
+ * A frame is one of the last walk when its registers are the same, and its
+ * caller is that one's caller when the return address and the saved frame
+ * pointer that the last walk read there still stand where they stood: one or
+ * two comparisons per frame, instead of a rule to find and to follow.
  *
  * Context: inside malloc; a trail is used by one thread at a time.
  *
@@ -25,47 +25,55 @@
 /* A frame, and how it was reached from the one inside of it. */
 struct stack_step {
 	uintptr_t ip, sp, bp;
-	uint32_t below; /* where bp was saved, in bytes below sp; 0: it was not */
-	bool is_plain;	/* ip was read below sp; else the step cannot be checked */
+	/* The return address was read right below sp, and bp so many bytes below
+	 * it (0: it is as it was); or the step cannot be checked. */
+	uint32_t below;
+	uint32_t is_unlike;
 };
 
 struct stack_trail {
-	/* Set by the caller of stack_capture_by_trail(): nothing. Read by it:
-	 * whether this stack is, frame by frame, that of the call before. */
+	/* Set by stack_capture_by_trail(): whether this stack is, frame by frame,
+	 * that of the call before. */
 	bool is_repeated;
 
 	/* The rest belongs to the walker. */
+	uint16_t end_flags;  /* what stack_capture() said of the last of steps[] */
 	uint32_t generation; /* of the modules, + 1; 0: nothing is remembered */
 	unsigned max_depth;
-	unsigned depth;
-	unsigned side; /* which of steps[] is the last walk's */
-	unsigned next; /* step of the last walk that may be met next */
-	struct stack_step steps[2][STACK_TRAIL_DEPTH];
+	unsigned first; /* of the last walk, in steps[]; its outermost frame is at the end */
+	unsigned next;	/* of those, the one that may be met next */
+	struct stack_step steps[STACK_TRAIL_DEPTH];
+	struct stack_step fresh[STACK_TRAIL_DEPTH]; /* this walk, innermost first */
 };
 
 /* Before a walk. */
 void stack_trail_begin(struct stack_trail *trail, unsigned max_depth);
 
-/* Whether the frames from steps[side][next] outwards are unchanged, and, written
- * behind the `depth` frames of this walk, make a whole stack; if so, does that
- * and sets *whole to its depth. */
-bool stack_trail_join(struct stack_trail *trail, struct stack_bounds *bounds, unsigned depth,
-		      uint64_t *frames, unsigned *whole);
+/*
+ * The walk has met the last one: frames[*depth], steps[next]. Goes on along what
+ * is unchanged, and moves *depth, *at and the frames with it. True when that was
+ * all: *depth is then the number of frames, and SEGMENT_STACK_TRUNCATED is in
+ * *flags when there are more.
+ */
+bool stack_trail_follow(struct stack_trail *trail, struct stack_bounds *bounds, uint64_t *frames,
+			unsigned *depth, struct stack_step *at, uint16_t *flags);
 
-/* After a walk that gave a whole stack of `depth` frames. */
-void stack_trail_end(struct stack_trail *trail, unsigned depth);
+/* After a walk that came to its end by itself, with so many frames. */
+void stack_trail_end(struct stack_trail *trail, unsigned depth, uint16_t flags);
 
-/* A walk has come to its frame number `depth`: true when it can end here. */
+/* A walk has come to its frame number `depth`: is it one of the last walk's? */
 static inline bool stack_trail_meets(struct stack_trail *trail, unsigned depth,
-				     struct stack_step step)
+				     const struct stack_step *at)
 {
-	const struct stack_step *last = trail->steps[trail->side];
+	const struct stack_step *last = &trail->steps[trail->next];
 
-	trail->steps[!trail->side][depth] = step;
-	while (trail->next < trail->depth && last[trail->next].sp < step.sp)
+	trail->fresh[depth] = *at;
+	while (trail->next < STACK_TRAIL_DEPTH && last->sp < at->sp) {
 		trail->next++;
-	return trail->next < trail->depth && last[trail->next].sp == step.sp &&
-	       last[trail->next].ip == step.ip && last[trail->next].bp == step.bp;
+		last++;
+	}
+	return trail->next < STACK_TRAIL_DEPTH && last->sp == at->sp && last->ip == at->ip &&
+	       last->bp == at->bp;
 }
 
 #endif

@@ -726,21 +726,44 @@ END_TEST
 
 /* ---- the remembered stack --------------------------------------------------- */
 
-static struct stack_trail trail;
-static uint64_t trail_frames[STACK_TRAIL_DEPTH];
+/* Two trails, one of which is mostly cut short. */
+static struct {
+	unsigned limit, depth, repeated;
+	struct stack_trail trail;
+	uint64_t frames[STACK_TRAIL_DEPTH], before[STACK_TRAIL_DEPTH];
+} trails[2] = {{.limit = MAX_DEPTH}, {.limit = 16}};
 
+/* Captures the stack of its caller with and without each trail. */
 static NOINLINE void take_twice(void)
 {
 	const struct stack_start start = STACK_START_OF_CALLER();
-	uint16_t trail_flags = 0;
-	unsigned trail_depth;
 
-	flags = 0;
-	depth = stack_capture(&start, frames, MAX_DEPTH, &flags);
-	trail_depth = stack_capture_by_trail(&start, &trail, trail_frames, MAX_DEPTH, &trail_flags);
-	ck_assert_uint_eq(depth, trail_depth);
-	ck_assert_uint_eq(flags, trail_flags);
-	ck_assert_mem_eq(frames, trail_frames, depth * sizeof(frames[0]));
+	for (int i = 0; i < 2; i++) {
+		uint16_t trail_flags = 0;
+		unsigned trail_depth;
+
+		flags = 0;
+		depth = stack_capture(&start, frames, trails[i].limit, &flags);
+		trail_depth = stack_capture_by_trail(&start, &trails[i].trail, trails[i].frames,
+						     trails[i].limit, &trail_flags);
+		ck_assert_uint_eq(depth, trail_depth);
+		ck_assert_uint_eq(flags, trail_flags);
+		ck_assert_mem_eq(frames, trails[i].frames, depth * sizeof(frames[0]));
+		if (trails[i].trail.is_repeated) {
+			trails[i].repeated++;
+			ck_assert_uint_eq(depth, trails[i].depth);
+			ck_assert_mem_eq(frames, trails[i].before, depth * sizeof(frames[0]));
+		}
+		trails[i].depth = depth;
+		memcpy(trails[i].before, frames, depth * sizeof(frames[0]));
+	}
+}
+
+static void take_twice_in_handler(int number)
+{
+	(void)number;
+	take_twice();
+	take_twice();
 }
 
 static uint64_t random_state = 88172645463325252;
@@ -769,7 +792,10 @@ static NOINLINE void wander(unsigned level)
 			ways[next_random() % 3](level + 1);
 		if (walks_left > 0 && next_random() % 2) {
 			walks_left--;
-			take_twice();
+			if (next_random() % 16 == 0)
+				raise(next_random() % 2 ? SIGUSR1 : SIGUSR2);
+			for (int n = next_random() % 3; n > 0; n--)
+				take_twice();
 		}
 	}
 }
@@ -799,12 +825,14 @@ static NOINLINE void wander_c(unsigned level)
 START_TEST(a_trail_gives_the_stack_that_a_walk_gives)
 {
 	start_test();
-	walks_left = 50000;
+	use_alternate_stack();
+	handle(SIGUSR1, take_twice_in_handler, 0);
+	handle(SIGUSR2, take_twice_in_handler, SA_ONSTACK);
+	walks_left = 30000;
 	while (walks_left > 0)
 		wander(0);
-	handle(SIGUSR1, on_signal, 0);
-	raise_in_chain(3);
-	take_twice();
+	ck_assert_uint_gt(trails[0].repeated, 2000);
+	ck_assert_uint_gt(trails[1].repeated, 2000);
 }
 END_TEST
 
