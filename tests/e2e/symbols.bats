@@ -313,7 +313,7 @@ make_container() {
 		    #[inline(never)]
 		    pub fn keep() -> Vec<u8> { Vec::with_capacity(12345) }
 		}
-		fn main() { std::mem::forget(std::hint::black_box(tide::keep())); }
+		fn main() { std::mem::forget(tide::keep()); }
 	END
 	rustc -o rust rust.rs
 	keep ./rust

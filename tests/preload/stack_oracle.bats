@@ -35,7 +35,7 @@ agree() {
 
 @test "stacks in python3 are libunwind's" {
 	need python3
-	consult 10 python3 -c '
+	consult 4 python3 -c '
 import json, re, sqlite3, threading
 def work():
     for i in range(200):
@@ -121,7 +121,7 @@ int f$i(struct s$i *s, int n) {
 
 @test "stacks in node are libunwind's, through its own code made at run time" {
 	need node
-	consult 30 node -e '
+	consult 12 node -e '
 const objects = [];
 for (let i = 0; i < 100000; i++) objects.push({x: i, s: "k" + i});
 const text = JSON.stringify(objects);
