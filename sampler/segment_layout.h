@@ -125,7 +125,7 @@ struct segment_header {
 	_Atomic uint64_t peak_epoch;   /* how often a new maximum was made */
 	_Atomic uint64_t peak_monotonic_ns;
 	_Atomic uint64_t last_sample_monotonic_ns;
-	_Atomic uint32_t module_epoch; /* moves when an address range gets a second owner */
+	_Atomic uint32_t module_epoch; /* moves when a module becomes known, or its place another's */
 	_Atomic uint32_t ended;	       /* 1 when the process came to its exit handlers */
 
 	_Atomic uint64_t used[SEGMENT_REGION_COUNT]; /* elements handed out, per region */
@@ -160,7 +160,7 @@ struct segment_stack {
 	uint32_t first_frame; /* index into SEGMENT_FRAMES */
 	uint16_t depth;
 	uint16_t flags;			 /* enum segment_stack_flag */
-	uint32_t module_epoch;		 /* the header's, when the stack was first seen */
+	uint32_t module_epoch;		 /* the largest first_epoch of its modules */
 	_Atomic uint32_t histogram;	 /* first node, or SEGMENT_NONE */
 	struct segment_amount allocated; /* since the start */
 	struct segment_amount live;	 /* now */
@@ -225,7 +225,7 @@ struct segment_module {
 	uint64_t loaded_monotonic_ns;
 	_Atomic uint64_t unloaded_monotonic_ns; /* when it was noticed; 0 while loaded */
 	uint32_t first_epoch;	     /* stacks of these module epochs can hold its addresses */
-	_Atomic uint32_t last_epoch; /* UINT32_MAX while loaded */
+	_Atomic uint32_t last_epoch; /* UINT32_MAX: nothing else was seen there */
 	uint8_t build_id[SEGMENT_BUILD_ID_MAX];
 	uint32_t build_id_size; /* 0: none */
 	uint32_t padding;
