@@ -295,7 +295,6 @@ has_field() {
 @test "a default directory that others could have made is not trusted" {
 	need_root
 	need setpriv
-	unset HEAPTIDE_DIR
 	public=$(mktemp -d /tmp/heaptide-public.XXXXXX)
 	chmod 755 "$public"
 	cp "$heaptide" "$public"
@@ -304,7 +303,8 @@ has_field() {
 		rm -rf "$directory"
 		$how "$directory"
 		[ "$how" = "mkdir -m 700" ] || chown -h 64242 "$directory"
-		run setpriv --reuid=64242 --regid=64242 --clear-groups "$public/heaptide" ps
+		run env -u HEAPTIDE_DIR setpriv --reuid=64242 --regid=64242 --clear-groups \
+			"$public/heaptide" ps
 		echo "$how: $output"
 		[ "$status" -eq 1 ]
 		[[ $output == "heaptide ps: $directory is not trusted: "* ]]
@@ -315,16 +315,15 @@ has_field() {
 @test "root sees the segments of other users" {
 	need_root
 	need setpriv
-	need_shm=/dev/shm/heaptide-64243
-	unset HEAPTIDE_DIR
+	segments_of_user=/dev/shm/heaptide-64243
 	public=$(mktemp -d /tmp/heaptide-public.XXXXXX)
 	chmod 755 "$public"
 	cp "$library" "$programs/holder" "$public"
 	setpriv --reuid=64243 --regid=64243 --clear-groups \
-		env LD_PRELOAD="$public/libheaptide.so" "$public/holder" 16 </dev/null >from
+		env -u HEAPTIDE_DIR LD_PRELOAD="$public/libheaptide.so" "$public/holder" 16 </dev/null >from
 	pid=$(sed -n 's/ready //p' from)
-	run "$heaptide" ps
-	rm -rf "$need_shm" "$public"
+	run env -u HEAPTIDE_DIR "$heaptide" ps
+	rm -rf "$segments_of_user" "$public"
 	expect_status 0
 	expect_output "^ *$pid +holder +dead "
 }

@@ -76,7 +76,7 @@ expect("[#$] ")
 type(b"echo status $?\n")
 expect("status 0")
 type(b"exit\n")
-finish(0)' bash --norc --noprofile -i
+finish(0)' bash --norc --noprofile --noediting -i
 }
 
 @test "a program that stops itself stops the job, once" {
@@ -88,7 +88,7 @@ type(b"fg\n")
 expect("\nwent on")
 expect("[#$] ")
 type(b"exit\n")
-finish(0)' bash --norc --noprofile -i
+finish(0)' bash --norc --noprofile --noediting -i
 }
 
 @test "a hang-up of the terminal reaches the program" {
