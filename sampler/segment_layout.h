@@ -125,7 +125,7 @@ struct segment_header {
 	_Atomic uint64_t peak_epoch;   /* how often a new maximum was made */
 	_Atomic uint64_t peak_monotonic_ns;
 	_Atomic uint64_t last_sample_monotonic_ns;
-	_Atomic uint32_t module_epoch; /* moves when a module becomes known, or its place another's */
+	_Atomic uint32_t module_epoch; /* moves when a module comes or gives way */
 	_Atomic uint32_t ended;	       /* 1 when the process came to its exit handlers */
 
 	_Atomic uint64_t used[SEGMENT_REGION_COUNT]; /* elements handed out, per region */
