@@ -22,14 +22,9 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
-/* How long a stop of the program must last before we stop too. After `fg` the
- * report of a stop that is over already may still be waiting. */
-#define STOP_DELAY_NS INT64_C(50000000)
-
-/* Signals that mean ourselves: faults, and those that stop and continue, which
- * the terminal sends to the whole group. */
-static const int own_signals[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,
-				  SIGABRT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
+/* Signals that mean ourselves: faults, and the end of a stop. */
+static const int own_signals[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
+				  SIGTRAP, SIGSYS, SIGABRT, SIGCONT};
 
 static void block_signals(struct supervisor *supervisor)
 {
@@ -115,6 +110,34 @@ static void pass_on(const struct supervisor *supervisor, const siginfo_t *info)
 		kill(supervisor->pid, info->si_signo);
 }
 
+/* Is there a shell that waits for us and takes the terminal when we stop? It
+ * makes us the leader of a group, but not of the session. A SIGSTOP without
+ * such a shell is somebody's who will continue the program alone. */
+static bool is_shell_waiting(int stop_signal)
+{
+	const int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (terminal < 0)
+		return false;
+	close(terminal);
+	return getsid(0) != getpid() && (stop_signal != SIGSTOP || getpgrp() == getpid());
+}
+
+/* The program has stopped, so we do, as the shell expects of its job. Not before
+ * the program: it would go on reading from the terminal. */
+static void stop_too(const struct supervisor *supervisor, int stop_signal)
+{
+	struct proc_stat stat;
+
+	if (!is_shell_waiting(stop_signal) || proc_read_stat(supervisor->pid, &stat) != 0 ||
+	    stat.state != 'T')
+		return;
+	raise(SIGSTOP);
+	/* `fg` continues the group, but others may have continued only us. */
+	if (proc_read_stat(supervisor->pid, &stat) == 0 && stat.state == 'T')
+		kill(supervisor->pid, SIGCONT);
+}
+
 /* Reaps all that have ended; true when the program is among them. */
 static bool reap(struct supervisor *supervisor)
 {
@@ -127,7 +150,7 @@ static bool reap(struct supervisor *supervisor)
 		if (pid != supervisor->pid)
 			continue;
 		if (WIFSTOPPED(status)) {
-			supervisor->is_stop_reported = true;
+			stop_too(supervisor, WSTOPSIG(status));
 			continue;
 		}
 		supervisor->status = status;
@@ -135,20 +158,6 @@ static bool reap(struct supervisor *supervisor)
 		has_ended = true;
 	}
 	return has_ended;
-}
-
-/* The program has stopped by itself: the shell that waits for us must see it,
- * or nobody would have the terminal. Whoever continues us continues it. */
-static void stop_too(struct supervisor *supervisor)
-{
-	struct proc_stat stat;
-
-	supervisor->is_stop_reported = false;
-	if (tcgetpgrp(STDIN_FILENO) != getpgrp() || proc_read_stat(supervisor->pid, &stat) != 0 ||
-	    stat.state != 'T')
-		return;
-	raise(SIGSTOP);
-	kill(supervisor->pid, SIGCONT);
 }
 
 static int64_t now_ns(void)
@@ -193,17 +202,9 @@ void supervisor_wait(struct supervisor *supervisor, uint64_t tick_ns, void (*tic
 	siginfo_t info;
 
 	for (;;) {
-		const int64_t stop_check =
-			supervisor->is_stop_reported ? now_ns() + STOP_DELAY_NS : INT64_MAX;
-
-		if (!wait_signal(supervisor, stop_check < next_tick ? stop_check : next_tick,
-				 &info)) {
-			if (supervisor->is_stop_reported)
-				stop_too(supervisor);
-			if (now_ns() >= next_tick) {
-				tick(context);
-				next_tick = now_ns() + (int64_t)tick_ns;
-			}
+		if (!wait_signal(supervisor, next_tick, &info)) {
+			tick(context);
+			next_tick = now_ns() + (int64_t)tick_ns;
 		} else if (info.si_signo != SIGCHLD) {
 			pass_on(supervisor, &info);
 		} else if (reap(supervisor)) {

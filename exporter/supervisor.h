@@ -8,7 +8,6 @@
 #define EXPORTER_SUPERVISOR_H
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -20,7 +19,6 @@ struct supervisor {
 	sigset_t waited;	   /* signals that are passed on, and SIGCHLD */
 	sigset_t mask;		   /* what was blocked before */
 	struct sigaction on_child; /* what was done about SIGCHLD before */
-	bool is_stop_reported;
 };
 
 /*

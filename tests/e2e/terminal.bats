@@ -91,6 +91,45 @@ type(b"exit\n")
 finish(0)' bash --norc --noprofile --noediting -i
 }
 
+@test "ctrl-Z does not stop heaptide when the program ignores it" {
+	heaptide=$heaptide on_terminal '
+expect("[#$] ")
+type(b"%s run -q -- sh -c \x27trap \"\" TSTP; echo rea\"\"dy; read x; echo got $x\x27\n"
+     % os.environb[b"heaptide"])
+expect("ready")
+type(b"\x1a")
+type(b"more\n")
+expect("got more")
+expect("[#$] ")
+type(b"exit\n")
+finish(0)' bash --norc --noprofile --noediting -i
+}
+
+@test "a job in the background that reads from the terminal stops" {
+	heaptide=$heaptide on_terminal '
+expect("[#$] ")
+type(b"%s run -q -- sh -c \x27read x; echo got $x\x27 &\n" % os.environb[b"heaptide"])
+expect("[#$] ")
+wait_for_state(r"^sh$", "T")
+type(b"\n")
+expect("Stopped")
+type(b"fg\n")
+expect("run -q")
+type(b"words\n")
+expect("got words")
+expect("[#$] ")
+type(b"exit\n")
+finish(0)' bash --norc --noprofile --noediting -i
+}
+
+@test "without a shell that waits, a stopped program can be continued alone" {
+	heaptide=$heaptide on_terminal '
+expect("going on")
+finish(4)' sh -c '"$heaptide" run -q -- bash -c "
+		(until [ \$(cut -d\" \" -f3 /proc/\$\$/stat) = T ]; do :; done; kill -CONT \$\$) &
+		kill -STOP \$\$; echo going on; exit 4"; exit $?'
+}
+
 @test "a hang-up of the terminal reaches the program" {
 	on_terminal '
 wait_for("got", "ready")

@@ -70,6 +70,23 @@ def wait_for(path, text):
         time.sleep(0.02)
 
 
+def wait_for_state(command, state):
+    """Waits until a process of the terminal's session is in a state, as ps shows it."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                text = open(f"/proc/{name}/stat").read()
+            except OSError:
+                continue
+            fields = text[text.rindex(")") + 2:].split()
+            comm = text[text.index("(") + 1:text.rindex(")")]
+            if int(fields[3]) == _pid and re.search(command, comm) and fields[0] == state:
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"no {command!r} in state {state}; output:\n{_seen}")
+
+
 def type(keys):
     os.write(_terminal, keys)
 
