@@ -11,7 +11,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "$server" ] || kill "$server"
+	[ -z "$server" ] || { kill "$server" && wait "$server" || true; }
 	heaptide_teardown
 }
 
@@ -408,23 +408,27 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, "KiB")
 	[ "${output% KiB}" -lt $((30 * 1024)) ]
 }
 
+# Has the server found the debug information of this build id? A client remembers
+# for minutes what it did not get, so each question comes from a new one.
+serves() {
+	kill -0 "$server" || return 0 # its port was taken
+	DEBUGINFOD_CACHE_PATH=$(mktemp -d -p .) debuginfod-find debuginfo "$1" >/dev/null 2>&1
+}
+
 # Serves the debug information below ./served and waits until it has been found.
 serve_debug_information() {
-	local id=$1 port
+	local attempt
 
-	for port in $((20000 + RANDOM % 20000)) $((20000 + RANDOM % 20000)); do
+	for attempt in 1 2 3; do
+		port=$((20000 + RANDOM % 20000))
 		debuginfod -d :memory: -p "$port" -F served >server.log 2>&1 &
 		server=$!
-		DEBUGINFOD_URLS=http://127.0.0.1:$port
-		until DEBUGINFOD_CACHE_PATH=$(mktemp -d -p .) DEBUGINFOD_URLS=$DEBUGINFOD_URLS \
-			debuginfod-find debuginfo "$id" >/dev/null 2>&1; do
-			kill -0 "$server" || continue 2
-			sleep 0.05
-		done
-		return 0
+		DEBUGINFOD_URLS=http://127.0.0.1:$port wait_until serves "$1"
+		kill -0 "$server" && break
+		server=
 	done
 	cat server.log
-	return 1
+	[ -n "$server" ]
 }
 
 @test "debuginfod is asked when DEBUGINFOD_URLS is set" {
@@ -440,7 +444,7 @@ serve_debug_information() {
 	serve_debug_information "$id"
 	stacks
 	refute_output 'keep_hidden'
-	export DEBUGINFOD_URLS DEBUGINFOD_CACHE_PATH=$PWD/cache
+	export DEBUGINFOD_URLS=http://127.0.0.1:$port DEBUGINFOD_CACHE_PATH=$PWD/cache
 	stacks --lines
 	expect_output ';keep_everything;keep_inlined 3000$'
 	expect_output ';keep_everything;keep_hidden 2000$'
