@@ -51,7 +51,8 @@ START_TEST(values_may_follow_or_be_attached)
 {
 	struct options options;
 
-	ck_assert_int_eq(parse("run", "--interval 64K --depth=9 -oout --progress -q x", &options), 0);
+	ck_assert_int_eq(parse("run", "--interval 64K --depth=9 -oout --progress -q x", &options),
+			 0);
 	ck_assert_uint_eq(options.interval, 64 * 1024);
 	ck_assert_uint_eq(options.depth, 9);
 	ck_assert_str_eq(options.run_output, "out");
@@ -163,7 +164,8 @@ START_TEST(settings_are_exported_as_the_library_reads_them)
 
 	setenv("HEAPTIDE_SEED", "5", 1);
 	setenv("HEAPTIDE_DEPTH", "nonsense", 1);
-	ck_assert_int_eq(parse("run", "--interval 1.5K --unwinder libunwind --budget auto --dir d x",
+	ck_assert_int_eq(parse("run",
+			       "--interval 1.5K --unwinder libunwind --budget auto --dir d x",
 			       &options),
 			 0);
 	options_export(&options);
@@ -198,7 +200,8 @@ START_TEST(no_command_has_two_options_of_one_name)
 	for (const struct command *const *command = command_list; *command; command++)
 		for (unsigned i = 0; i < OPTION_TOTAL; i++)
 			for (unsigned j = i + 1; j < OPTION_TOTAL; j++) {
-				const struct option_row *a = &options_table[i], *b = &options_table[j];
+				const struct option_row *a = &options_table[i],
+							*b = &options_table[j];
 
 				if (!options_row_is_for(a, (*command)->name) ||
 				    !options_row_is_for(b, (*command)->name))

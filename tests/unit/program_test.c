@@ -111,8 +111,9 @@ END_TEST
 
 START_TEST(odd_interpreter_lines_do_no_harm)
 {
-	static const char *const lines[] = {"#!",	"#!\n",		   "#! \n",  "#!/usr/bin/env\n",
-					    "#!/usr/bin/env -S\n", "#!nowhere", "#!\t/bin/sh"};
+	static const char *const lines[] = {
+		"#!",	     "#!\n",	   "#! \n", "#!/usr/bin/env\n", "#!/usr/bin/env -S\n",
+		"#!nowhere", "#!\t/bin/sh"};
 	struct program program;
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -65,10 +65,10 @@ START_TEST(a_name_tells_command_pid_and_time)
 	struct target target;
 
 	begin();
-	ck_assert_int_eq(
-		targets_find(&options, make_segment("my.own.app.4711.1700000000123.heaptide"),
-			     &target),
-		0);
+	ck_assert_int_eq(targets_find(&options,
+				      make_segment("my.own.app.4711.1700000000123.heaptide"),
+				      &target),
+			 0);
 	ck_assert_str_eq(target.command, "my.own.app");
 	ck_assert_int_eq(target.pid, 4711);
 	ck_assert_uint_eq(target.created_ns, UINT64_C(1700000000123000000));
@@ -79,8 +79,8 @@ END_TEST
 
 START_TEST(a_file_of_any_name_is_taken_when_it_is_named)
 {
-	static const char *const names[] = {"copy", "copy.heaptide", "a.b.heaptide",
-					    "1.2.heaptide", ".heaptide"};
+	static const char *const names[] = {"copy", "copy.heaptide", "a.b.heaptide", "1.2.heaptide",
+					    ".heaptide"};
 	struct target target;
 
 	begin();

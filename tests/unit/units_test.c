@@ -44,7 +44,7 @@ END_TEST
 
 START_TEST(what_is_no_amount_is_refused)
 {
-	static const char *const wrong[] = {"",	   " ",	  "K",	 "-1",	 "+1",	 "1X",
+	static const char *const wrong[] = {"",	   " ",	  "K",	 "-1",	  "+1",	  "1X",
 					    "1KK", "1K2", "abc", "1.2.3", "0x10", " 1"};
 	uint64_t value;
 
@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(a_setting_is_shown_as_it_is_read)
 {
-	static const uint64_t values[] = {0,	   1,	     1000,	  1024,	    512 * K,
+	static const uint64_t values[] = {0,	     1,		1000,	       1024,	  512 * K,
 					  K * K + 1, 3 * K * K, K * K * K * K, UINT64_MAX};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
