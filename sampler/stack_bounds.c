@@ -3,7 +3,7 @@
  * and lock.
  *
  * The main stack lies below the auxiliary vector's random bytes, and the kernel
- * keeps at least MAIN_STACK_GAP below its top free of everything else. A
+ * keeps the space that the limit allows it free of everything else. A
  * thread's own stack ends at its thread descriptor, to which the thread pointer
  * points; its pages are asked for once, as the thread goes deeper. Whatever is
  * on neither is asked for page by page, anew in each capture, because such
@@ -18,18 +18,20 @@
 #include "sampler/stack_bounds.h"
 
 #include <sys/auxv.h>
+#include <sys/resource.h>
 
 #include "sampler/memory_probe.h"
 #include "sampler/thread_state.h"
 
-/* Linux, arch mmap.c: mmap_base() leaves at least this much to the stack. */
-#define MAIN_STACK_GAP (UINT64_C(128) << 20)
+/* Linux, mm/util.c: mmap_base() leaves to the stack what its limit says, and this
+ * much where that is more. */
+#define MAIN_STACK_MAX (UINT64_C(128) << 20)
 /* How far the known part of a thread's stack is extended at a time. */
 #define EXTENSION_MAX (UINT64_C(1) << 20)
 /* Functions may keep registers this far below their stack pointer. */
 #define RED_ZONE 128
 
-static uintptr_t main_top;
+static uintptr_t main_top, main_size;
 static uintptr_t main_thread_pointer;
 
 static uintptr_t thread_pointer(void)
@@ -39,7 +41,12 @@ static uintptr_t thread_pointer(void)
 
 void stack_bounds_init(void)
 {
+	struct rlimit limit;
+
 	main_top = getauxval(AT_RANDOM) & ~(uintptr_t)7;
+	main_size = MAIN_STACK_MAX;
+	if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < main_size)
+		main_size = limit.rlim_cur;
 	main_thread_pointer = thread_pointer();
 }
 
@@ -75,7 +82,7 @@ void stack_bounds_find(struct stack_bounds *bounds, uintptr_t sp)
 	const uintptr_t own_top = thread_pointer() & ~(uintptr_t)7;
 
 	*bounds = (struct stack_bounds){.low = sp};
-	if (main_top - sp < MAIN_STACK_GAP)
+	if (main_top - sp < main_size)
 		bounds->size = main_top - sp;
 	else if (is_own_stack(sp, own_top))
 		bounds->size = own_top - sp;

@@ -27,6 +27,8 @@
 /* Not "cold": the compiler would think the same of a loop that ends there. */
 #define RARE __attribute__((noinline))
 #define WORD sizeof(uintptr_t)
+/* A frame pointer that leads nowhere, and is not the zero of an outermost frame. */
+#define LOST ((uintptr_t)1)
 /* No code lies below; it is not mapped for programs. */
 #define LOWEST_CODE UINT64_C(0x1000)
 
@@ -131,7 +133,7 @@ static bool find_register(struct walk *walk, const struct frame *frame, uintptr_
 	case UNWIND_AT_FP:
 		return load(walk, frame->bp + (uintptr_t)offset, value);
 	default:
-		*value = 0;
+		*value = LOST;
 		return true;
 	}
 }
@@ -156,15 +158,19 @@ static enum step step_by_full_rule(struct walk *walk, struct frame *frame,
 }
 
 /*
- * A return address that is where a function begins, behind no call, was put
- * there by hand to catch the last return of a stack: makecontext() does so.
+ * Frames without unwind information that are nevertheless the outermost: where
+ * the frame pointer is zero, by which the ABI marks them (the dynamic linker's
+ * entry, around constructors), and where a return address is the beginning of a
+ * function and behind no call: makecontext() puts one there by hand to catch a
+ * coroutine's last return.
  */
-static bool is_planted(const struct walk *walk, uintptr_t ip)
+static bool is_marked_outermost(const struct walk *walk, const struct frame *frame)
 {
-	const uintptr_t offset = ip - walk->module_start;
+	const uintptr_t offset = frame->ip - walk->module_start;
 
 	return offset < walk->module_size &&
-	       unwind_table_rule(walk->table, ip, (uint32_t)offset) != UNWIND_RULE_NONE;
+	       (frame->bp == 0 ||
+		unwind_table_rule(walk->table, frame->ip, (uint32_t)offset) != UNWIND_RULE_NONE);
 }
 
 /* The step out of a frame without a common rule. */
@@ -176,7 +182,7 @@ static RARE enum step step_otherwise(struct walk *walk, struct frame *frame, uin
 		return STEP_OUTERMOST;
 	if (rule)
 		return step_by_full_rule(walk, frame, rule);
-	if (is_planted(walk, frame->ip))
+	if (is_marked_outermost(walk, frame))
 		return STEP_OUTERMOST;
 	if (packed == UNWIND_RULE_UNKNOWN || step_by_frame_pointer(walk, frame) != STEP_MADE ||
 	    !is_likely_return_address(frame->ip))
