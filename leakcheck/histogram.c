@@ -27,7 +27,7 @@ uint32_t histogram_lifetime_bucket(uint64_t lifetime_ns)
 {
 	uint32_t bucket = 0;
 
-	while (bucket + 1 < SEGMENT_HISTOGRAM_BUCKETS &&
+	while (bucket + 1 < SEGMENT_LIFETIME_BUCKETS &&
 	       histogram_lifetime_start_ns(bucket + 1) <= (double)lifetime_ns)
 		bucket++;
 	return bucket;
@@ -52,7 +52,7 @@ uint32_t histogram_nearest_border(uint64_t lifetime_ns)
 	double start = histogram_lifetime_start_ns(bucket);
 	double middle = sqrt(start * histogram_lifetime_start_ns(bucket + 1));
 
-	if (bucket + 1 == SEGMENT_HISTOGRAM_BUCKETS || (double)lifetime_ns < middle)
+	if (bucket + 1 == SEGMENT_LIFETIME_BUCKETS || (double)lifetime_ns < middle)
 		return bucket;
 	return bucket + 1;
 }

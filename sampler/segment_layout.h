@@ -195,6 +195,8 @@ enum segment_histogram_kind {
 #define SEGMENT_HISTOGRAM_BUCKETS 64
 #define SEGMENT_LIFETIME_BORDER_NS UINT64_C(10000000)
 #define SEGMENT_LIFETIME_BORDER_BUCKET 21
+/* A number of nanoseconds that has 64 bits falls into one of so many buckets. */
+#define SEGMENT_LIFETIME_BUCKETS 62
 
 struct segment_histogram_node {
 	_Atomic uint32_t next; /* node of the same stack, or SEGMENT_NONE */

@@ -218,9 +218,14 @@ static int take_threads(struct snapshot *snapshot, const struct snapshot_copy *c
 	return 0;
 }
 
+static const uint16_t bucket_counts[] = {
+	[SEGMENT_HISTOGRAM_SIZE] = SEGMENT_HISTOGRAM_BUCKETS,
+	[SEGMENT_HISTOGRAM_LIFETIME] = SEGMENT_LIFETIME_BUCKETS,
+};
+
 static bool take_bucket(const struct segment_histogram_node *from, struct snapshot_bucket *to)
 {
-	if (from->kind > SEGMENT_HISTOGRAM_LIFETIME || from->bucket >= SEGMENT_HISTOGRAM_BUCKETS)
+	if (from->kind > SEGMENT_HISTOGRAM_LIFETIME || from->bucket >= bucket_counts[from->kind])
 		return false;
 	to->kind = from->kind;
 	to->bucket = from->bucket;

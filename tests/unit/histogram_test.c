@@ -86,7 +86,9 @@ START_TEST(the_nearest_border_is_near_by_ratio)
 	ck_assert_uint_eq(histogram_nearest_border(14 * MS), SEGMENT_LIFETIME_BORDER_BUCKET);
 	ck_assert_uint_eq(histogram_nearest_border(15 * MS), SEGMENT_LIFETIME_BORDER_BUCKET + 1);
 	ck_assert_uint_eq(histogram_nearest_border(1), 1);
-	ck_assert_uint_lt(histogram_nearest_border(UINT64_MAX), SEGMENT_HISTOGRAM_BUCKETS);
+	ck_assert_uint_lt(histogram_nearest_border(UINT64_MAX), SEGMENT_LIFETIME_BUCKETS);
+	/* So every border is a number of nanoseconds. */
+	ck_assert_double_lt(histogram_lifetime_start_ns(SEGMENT_LIFETIME_BUCKETS - 1), 0x1p64);
 }
 END_TEST
 

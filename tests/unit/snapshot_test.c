@@ -398,11 +398,12 @@ START_TEST(unknown_histogram_kinds_and_buckets_are_left_out)
 	built_segment_init(&built);
 	built.histograms[0].kind = 2;
 	built.histograms[2].bucket = SEGMENT_HISTOGRAM_BUCKETS;
+	built.histograms[3].bucket = SEGMENT_LIFETIME_BUCKETS;
 	struct snapshot *snapshot = parsed();
 
 	ck_assert_uint_eq(snapshot->stacks[1].bucket_count, 1);
-	ck_assert_uint_eq(snapshot->stacks[2].bucket_count, 1);
-	ck_assert_uint_eq(snapshot->damaged, 2);
+	ck_assert_uint_eq(snapshot->stacks[2].bucket_count, 0);
+	ck_assert_uint_eq(snapshot->damaged, 3);
 	snapshot_free(snapshot);
 }
 END_TEST
