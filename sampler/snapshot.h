@@ -35,8 +35,8 @@ struct snapshot_bucket {
 
 struct snapshot_stack {
 	const uint64_t *frames; /* return addresses, innermost first */
-	uint32_t depth;	 /* 0: the overflow stack */
-	uint16_t flags;	 /* enum segment_stack_flag */
+	uint32_t depth;		/* 0: the overflow stack */
+	uint16_t flags;		/* enum segment_stack_flag */
 	uint32_t module_epoch;
 	struct snapshot_amount allocated;
 	struct snapshot_amount live;
@@ -48,8 +48,8 @@ struct snapshot_stack {
 struct snapshot_block {
 	uint64_t address;
 	uint64_t size;
-	uint64_t bytes;	  /* weighted */
-	double objects;	  /* weighted */
+	uint64_t bytes; /* weighted */
+	double objects; /* weighted */
 	uint64_t birth_monotonic_ns;
 	uint32_t stack;	 /* index into snapshot.stacks */
 	uint32_t thread; /* index into snapshot.threads; [0] is always there */
@@ -91,7 +91,7 @@ struct snapshot {
 	uint64_t off_since_ns, off_total_ns;
 	uint64_t peak_bytes, peak_monotonic_ns, last_sample_monotonic_ns;
 	uint64_t counters[SEGMENT_COUNTER_COUNT];
-	uint64_t used_bytes; /* of the segment */
+	uint64_t used_bytes;				/* of the segment */
 	uint64_t taken_realtime_ns, taken_monotonic_ns; /* when this copy was made */
 
 	struct snapshot_stack *stacks;

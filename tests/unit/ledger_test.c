@@ -163,13 +163,14 @@ START_TEST(sizes_and_lifetimes_fall_into_their_buckets)
 	static const struct {
 		uint64_t lifetime_ns;
 		unsigned bucket;
-	} lifetimes[] = {{0, 0}, {10 * MS - 1, 20}, {10 * MS, 21}, {20 * MS - 1, 21},
-			 {20 * MS, 22}, {40 * MS, 23}, {5 * MS, 20}, {5 * MS - 1, 19},
+	} lifetimes[] = {{0, 0},	  {10 * MS - 1, 20}, {10 * MS, 21}, {20 * MS - 1, 21},
+			 {20 * MS, 22},	  {40 * MS, 23},     {5 * MS, 20},  {5 * MS - 1, 19},
 			 {10240 * MS, 31}};
 	static const struct {
 		uint64_t size;
 		unsigned bucket;
-	} sizes[] = {{0, 0}, {1, 1}, {2, 2}, {3, 2}, {4, 3}, {1023, 10}, {1024, 11}, {UINT64_C(1) << 62, 63}};
+	} sizes[] = {{0, 0}, {1, 1},	 {2, 2},     {3, 2},
+		     {4, 3}, {1023, 10}, {1024, 11}, {UINT64_C(1) << 62, 63}};
 
 	start();
 	for (unsigned i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++) {
@@ -245,7 +246,8 @@ START_TEST(a_stack_index_that_others_have_overwritten_is_charged_to_the_overflow
 }
 END_TEST
 
-UNIT_MAIN(a_stack_index_that_others_have_overwritten_is_charged_to_the_overflow_stack, what_was_added_and_freed_leaves_no_trace,
+UNIT_MAIN(a_stack_index_that_others_have_overwritten_is_charged_to_the_overflow_stack,
+	  what_was_added_and_freed_leaves_no_trace,
 	  the_variance_is_the_sum_of_squared_weights_times_one_minus_p,
 	  an_exact_block_has_no_variance, the_peak_is_what_each_stack_held_at_the_largest_total,
 	  sizes_and_lifetimes_fall_into_their_buckets, reweighing_changes_the_live_amount_alone)

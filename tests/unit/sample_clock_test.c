@@ -78,7 +78,8 @@ START_TEST(a_weight_is_one_over_the_probability)
 		const double p = -expm1(-(double)size / (512.0 * 1024));
 		const struct sample_weight weight = sample_clock_weight(size, 512 * KIB);
 
-		ck_assert_double_le(fabs((double)weight.objects / SEGMENT_ONE_OBJECT * p - 1), 1e-5);
+		ck_assert_double_le(fabs((double)weight.objects / SEGMENT_ONE_OBJECT * p - 1),
+				    1e-5);
 		ck_assert_double_le(fabs((double)weight.bytes * p / (double)size - 1), 1e-5);
 		ck_assert_uint_ge(weight.objects, SEGMENT_ONE_OBJECT);
 	}
@@ -112,7 +113,8 @@ START_TEST(equal_bytes_in_small_and_large_blocks_come_out_equal)
 
 	for (int run = 0; run < RUNS; run++) {
 		small += estimate(&random, 64, total / 64, 512 * KIB) / (double)total / RUNS;
-		large += estimate(&random, 64 * KIB, total / (64 * KIB), 512 * KIB) / (double)total / RUNS;
+		large += estimate(&random, 64 * KIB, total / (64 * KIB), 512 * KIB) /
+			 (double)total / RUNS;
 	}
 	/* One run's relative error is sqrt(T / M) = 1 / sqrt(128); three standard errors. */
 	ck_assert_double_le(fabs(small - 1), 3 / sqrt(128.0 * RUNS));
@@ -134,5 +136,5 @@ START_TEST(the_clock_expires_at_its_last_byte)
 END_TEST
 
 UNIT_MAIN(gaps_are_exponential, a_gap_is_at_least_one_byte, exact_mode_weighs_every_block_as_itself,
-	  a_weight_is_one_over_the_probability, equal_bytes_in_small_and_large_blocks_come_out_equal,
-	  the_clock_expires_at_its_last_byte)
+	  a_weight_is_one_over_the_probability,
+	  equal_bytes_in_small_and_large_blocks_come_out_equal, the_clock_expires_at_its_last_byte)

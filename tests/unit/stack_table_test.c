@@ -29,8 +29,8 @@ static uint32_t intern(uint64_t n, uint16_t depth, uint32_t epoch)
 	for (unsigned i = 0; i < depth; i++)
 		frames[i] = 0x400000 + i;
 	frames[depth - 1] = n;
-	return stack_table_intern(&(struct stack_table_key){
-		.frames = frames, .depth = depth, .module_epoch = epoch});
+	return stack_table_intern(
+		&(struct stack_table_key){.frames = frames, .depth = depth, .module_epoch = epoch});
 }
 
 START_TEST(a_stack_is_stored_once)

@@ -14,9 +14,9 @@
 #define UNIT_DEADLINE_S 60
 
 /* ck_assert() for loops of many thousand rounds: it writes nothing while true. */
-#define UNIT_CHECK(condition)                        \
-	do {                                         \
-		if (!(condition))                    \
+#define UNIT_CHECK(condition)                           \
+	do {                                            \
+		if (!(condition))                       \
 			ck_abort_msg("%s", #condition); \
 	} while (0)
 
@@ -42,11 +42,11 @@ static inline int unit_run(const char *file, const TTest *const *tests, size_t c
 }
 
 /* UNIT_MAIN(a_thing_is_so, another_thing_is_so): every START_TEST of the file. */
-#define UNIT_MAIN(...)                                                           \
-	int main(void)                                                           \
-	{                                                                        \
-		const TTest *const tests[] = {__VA_ARGS__};                      \
-                                                                                 \
+#define UNIT_MAIN(...)                                                              \
+	int main(void)                                                              \
+	{                                                                           \
+		const TTest *const tests[] = {__VA_ARGS__};                         \
+                                                                                    \
 		return unit_run(__FILE__, tests, sizeof(tests) / sizeof(tests[0])); \
 	}
 
