@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int proc_read_stat(pid_t pid, struct proc_stat *stat)
+char proc_state(pid_t pid)
 {
-	char name[64], text[1024];
+	char name[64], text[512];
 	const char *end;
 	size_t length;
 	FILE *file;
@@ -21,19 +21,13 @@ int proc_read_stat(pid_t pid, struct proc_stat *stat)
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
 	file = fopen(name, "re");
 	if (!file)
-		return -errno;
+		return 0;
 	length = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[length] = '\0';
 	/* The command in parentheses may hold anything, parentheses included. */
 	end = strrchr(text, ')');
-	/* Fields 3 and 22. */
-	if (!end || sscanf(end + 1,
-			   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			   "%*s %*s %" SCNu64,
-			   &stat->state, &stat->start_ticks) != 2)
-		return -ESRCH;
-	return 0;
+	return end && end[1] == ' ' ? end[2] : 0;
 }
 
 /* One line of /proc/PID/maps; false when it is not of a file. */

@@ -10,13 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct proc_stat {
-	char state;	      /* as ps shows it: R, S, T, Z, ... */
-	uint64_t start_ticks; /* since the machine's start */
-};
-
-/* 0 or -errno. */
-int proc_read_stat(pid_t pid, struct proc_stat *stat);
+/* Its state as ps shows it: R, S, T, Z, ...; 0 when there is no such process. */
+char proc_state(pid_t pid);
 
 /*
  * Calls visit(context, inode, path) for each file that the process maps until it

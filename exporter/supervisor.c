@@ -127,14 +127,11 @@ static bool is_shell_waiting(int stop_signal)
  * the program: it would go on reading from the terminal. */
 static void stop_too(const struct supervisor *supervisor, int stop_signal)
 {
-	struct proc_stat stat;
-
-	if (!is_shell_waiting(stop_signal) || proc_read_stat(supervisor->pid, &stat) != 0 ||
-	    stat.state != 'T')
+	if (!is_shell_waiting(stop_signal) || proc_state(supervisor->pid) != 'T')
 		return;
 	raise(SIGSTOP);
 	/* `fg` continues the group, but others may have continued only us. */
-	if (proc_read_stat(supervisor->pid, &stat) == 0 && stat.state == 'T')
+	if (proc_state(supervisor->pid) == 'T')
 		kill(supervisor->pid, SIGCONT);
 }
 

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exporter/live_process.h"
 #include "exporter/log.h"
 #include "exporter/proc.h"
 
@@ -105,33 +106,17 @@ static bool is_wanted_file(void *context, uint64_t inode, const char *path)
 	       (inode == wanted->inode || strcmp(path, wanted->path) == 0);
 }
 
-static void read_boot_id(char *text, int size)
+static bool is_known_by_start_time(const char *path, pid_t pid)
 {
-	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	*text = '\0';
-	if (!file)
-		return;
-	if (fgets(text, size, file))
-		text[strcspn(text, "\n")] = '\0';
-	fclose(file);
-}
-
-static bool started_when_segment_says(const char *path, pid_t pid)
-{
-	char error[SNAPSHOT_ERROR_SIZE], boot_id[64];
+	char error[SNAPSHOT_ERROR_SIZE];
 	struct snapshot *snapshot;
-	struct proc_stat stat;
-	bool same;
+	bool is_same;
 
-	if (proc_read_stat(pid, &stat) != 0 || stat.state == 'Z' ||
-	    snapshot_take(path, &snapshot, error) != 0)
+	if (proc_state(pid) == 'Z' || snapshot_take(path, &snapshot, error) != 0)
 		return false;
-	read_boot_id(boot_id, sizeof(boot_id));
-	same = stat.start_ticks == snapshot->process_start_ticks &&
-	       strcmp(boot_id, snapshot->boot_id) == 0;
+	is_same = live_process_find(snapshot) == pid;
 	snapshot_free(snapshot);
-	return same;
+	return is_same;
 }
 
 bool targets_is_alive(const char *path, pid_t pid)
@@ -146,7 +131,7 @@ bool targets_is_alive(const char *path, pid_t pid)
 	wanted.inode = status.st_ino;
 	found = proc_visit_maps(pid, is_wanted_file, &wanted);
 	if (found == -EACCES || found == -EPERM)
-		return started_when_segment_says(path, pid);
+		return is_known_by_start_time(path, pid);
 	return found == 1;
 }
 

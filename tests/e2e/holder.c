@@ -2,13 +2,15 @@
  * Holds memory and does as it is told, so that a test can look at it in between.
  * Allocates MIB x 1 MiB in blocks of 64 KiB, says "ready", then obeys its standard
  * input line by line: "churn" allocates and frees 64 MiB, "exec" starts itself
- * anew, any other line is said back. At the end of input it exits.
+ * anew, any other line is said back. At the end of input it exits. With a second
+ * argument it hides its memory map from other processes of its user.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define BLOCK 65536
@@ -35,6 +37,8 @@ int main(int argc, char **argv)
 	void **held = calloc(blocks, sizeof(*held));
 	char line[64];
 
+	if (argc > 2)
+		prctl(PR_SET_DUMPABLE, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 0; i < blocks; i++)
 		held[i] = hold_block();

@@ -327,3 +327,28 @@ has_field() {
 	expect_status 0
 	expect_output "^ *$pid +holder +dead "
 }
+
+@test "a process that hides its memory map is known by its start time" {
+	need_root
+	need setpriv
+	segments_of_user=/dev/shm/heaptide-64244
+	public=$(mktemp -d /tmp/heaptide-public.XXXXXX)
+	chmod 755 "$public"
+	cp "$heaptide" "$library" "$programs/holder" "$public"
+	as_user=(env -u HEAPTIDE_DIR setpriv --reuid=64244 --regid=64244 --clear-groups)
+	mkfifo to
+	"${as_user[@]}" env LD_PRELOAD="$public/libheaptide.so" "$public/holder" 16 hidden <to >from &
+	pid=$!
+	exec {writer}>to
+	wait_until grep -q ready from
+	run "${as_user[@]}" cat "/proc/$pid/maps"
+	[ "$status" -ne 0 ]
+	run "${as_user[@]}" "$public/heaptide" ps
+	expect_output "^ *$pid +holder +live "
+	run "${as_user[@]}" "$public/heaptide" clean
+	expect_output '^removed 0 segments'
+	release
+	run "${as_user[@]}" "$public/heaptide" ps
+	rm -rf "$segments_of_user" "$public"
+	expect_output "^ *$pid +holder +dead "
+}
