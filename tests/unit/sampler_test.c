@@ -509,7 +509,33 @@ START_TEST(a_forked_child_has_a_segment_of_its_own)
 }
 END_TEST
 
-UNIT_MAIN(exact_mode_records_every_allocation, nothing_is_made_before_the_first_sample,
+/* A signal handler that forks may interrupt an allocation at any place. */
+START_TEST(a_sample_that_the_parent_began_is_not_charged_by_its_child)
+{
+	const struct stack_start caller = {.ip = 0x1001};
+	void *const block = (void *)0x560000000000;
+
+	start(1, MIB, 1);
+	allocate(100, 2);
+	const uint64_t interval = sampler_charge(100);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		sampler_on_alloc(block, 100, interval, &caller);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	struct snapshot *snapshot = fixture_snapshot(&settings);
+
+	ck_assert_uint_eq(snapshot->pid, getpid());
+	ck_assert_uint_eq(snapshot->allocated.objects, 1);
+	ck_assert_ptr_null(site_of(snapshot, 1));
+	snapshot_free(snapshot);
+	fixture_remove(&settings);
+}
+END_TEST
+
+UNIT_MAIN(a_sample_that_the_parent_began_is_not_charged_by_its_child,
+	  exact_mode_records_every_allocation, nothing_is_made_before_the_first_sample,
 	  errno_stays_as_it_was, estimates_are_unbiased_for_small_and_large_blocks,
 	  estimates_stay_unbiased_when_the_interval_changes,
 	  estimates_stay_unbiased_when_the_interval_changes_often,
