@@ -78,7 +78,8 @@ test_sources  := $(wildcard tests/preload/*.c tests/preload/*.cc tests/e2e/*.c t
 test_plugins  := $(addprefix $(B)/,$(addsuffix .so,$(basename $(filter %_plugin.c %_plugin.cc,$(test_sources)))))
 test_programs := $(addprefix $(B)/,$(basename $(filter-out %_plugin.c %_plugin.cc,$(test_sources))))
 bats_tests    := $(wildcard tests/preload/*.bats tests/e2e/*.bats)
-bench_programs := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+bench_programs := $(patsubst %.c,$(B)/%,$(filter-out %_plugin.c,$(wildcard bench/*.c))) \
+	$(patsubst %.c,$(B)/%.so,$(wildcard bench/*_plugin.c))
 
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
@@ -153,7 +154,7 @@ $(B)/bench/%: bench/%.c $(test_archives)
 # Without optimising away the allocations that a test is about.
 test_flags := -O1 -g -I. -Wall -MMD -MP -fno-builtin
 
-$(B)/tests/%_plugin.so: tests/%_plugin.c
+$(B)/%_plugin.so: %_plugin.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(test_flags) -fPIC -shared -o $@ $< $(filter %.a,$^) $(own_flags)
 
