@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sampler/clock.h"
 #include "sampler/free_filter.h"
 #include "sampler/ledger.h"
 #include "sampler/live_table.h"
@@ -116,7 +117,7 @@ static void relieve_live_table(uint64_t interval)
 {
 	struct thinning thinning = {.interval = interval_that_halves(interval),
 				    .random = process_next_seed(),
-				    .now_ns = process_now_ns()};
+				    .now_ns = clock_now_ns()};
 
 	/* First the interval, so that the table does not fill up meanwhile. */
 	process_raise_interval(thinning.interval);

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "sampler/clock.h"
 #include "sampler/free_filter.h"
 #include "sampler/module_path.h"
 #include "sampler/private_memory.h"
@@ -177,7 +178,7 @@ static void cover_unloaded(const struct module *module)
 static void unload(struct known_module *known)
 {
 	atomic_store(&known->settled, 0);
-	atomic_store(&known->unloaded_ns, process_now_ns());
+	atomic_store(&known->unloaded_ns, clock_now_ns());
 	cover_unloaded(&known->module);
 	move_state(known, MODULE_UNLOADED);
 	publish_state(known);
@@ -307,7 +308,7 @@ static struct known_module *keep(const struct module *described)
 	memcpy(path, described->path, path_size);
 	known->module = *described;
 	known->module.path = path;
-	known->loaded_ns = process_now_ns();
+	known->loaded_ns = clock_now_ns();
 	atomic_init(&known->last_epoch, UINT32_MAX);
 	return known;
 }

@@ -18,10 +18,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sampler/budget.h"
+#include "sampler/clock.h"
 #include "sampler/free_filter.h"
 #include "sampler/ledger.h"
 #include "sampler/live_table.h"
@@ -56,14 +56,6 @@ static struct {
 	_Atomic uint64_t seeds_given;
 	uint64_t seed;
 } process;
-
-uint64_t process_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- beginning ------------------------------------------------------- */
 
@@ -110,6 +102,7 @@ void process_init(const struct settings *settings, const char *allocator, uint32
 		process.notices |= SEGMENT_NOTICE_NO_LIBUNWIND;
 	take_settings();
 	watch_for_fork();
+	clock_init(settings->interval < SAMPLE_CLOCK_DENSE_BELOW);
 	atomic_store(&process.generation, 1);
 	/* Pairs with process_is_initialised(). */
 	atomic_store_explicit(&process.initialised, true, memory_order_release);
@@ -143,6 +136,7 @@ bool process_after_fork(void)
 	if (process.alive && !atomic_compare_exchange_strong(process.alive, &wiped, 1))
 		return false;
 	atomic_store(&process.state, NO_SEGMENT);
+	clock_after_fork();
 	stack_capture_after_fork();
 	segment_writer_after_fork();
 	free_filter_clear();
@@ -258,7 +252,7 @@ void process_raise_interval(uint64_t interval)
 static void set_active(bool active)
 {
 	struct segment_header *header = segment_writer_header();
-	const uint64_t now = process_now_ns();
+	const uint64_t now = clock_now_ns();
 
 	if (atomic_exchange(&process.active, active) == active)
 		return;

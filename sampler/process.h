@@ -19,9 +19,6 @@
 void process_init(const struct settings *settings, const char *allocator, uint32_t notices);
 bool process_is_initialised(void);
 
-/* Monotonic time. */
-uint64_t process_now_ns(void);
-
 /* Moves in every forked child; never 0 after process_init(). */
 uint32_t process_generation(void);
 

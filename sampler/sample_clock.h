@@ -35,6 +35,10 @@ static inline bool sample_clock_expires(size_t size)
 #endif
 }
 
+/* Below this mean gap, in bytes, so many blocks are tracked that the library
+ * arranges itself as in exact mode: a larger budget, a cheaper clock. */
+#define SAMPLE_CLOCK_DENSE_BELOW 4096
+
 /* What one sample stands for. */
 struct sample_weight {
 	uint64_t bytes;	  /* size / p, rounded */

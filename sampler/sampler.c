@@ -24,6 +24,7 @@
 #include <sys/sdt.h>
 
 #include "sampler/budget.h"
+#include "sampler/clock.h"
 #include "sampler/free_filter.h"
 #include "sampler/ledger.h"
 #include "sampler/live_table.h"
@@ -38,9 +39,7 @@
 /* A thread looks at least this often, in bytes allocated, whether the interval
  * was changed or sampling switched on. */
 #define LOOK_EVERY (UINT64_C(8) << 20)
-/* At and above this mean gap the time of every sample is taken, below it that
- * of every 64th. */
-#define TIME_ALL_FROM_INTERVAL 4096
+/* When samples are dense the time of one in so many is taken. */
 #define TIME_EVERY 64
 /* What took longer was interrupted by the scheduler: that is not our time. */
 #define LONGEST_NS 200000
@@ -111,8 +110,8 @@ static void notice_fork(void)
 /* The start of a timed slow path, or 0 when this one is not timed. */
 static uint64_t start_timer(uint64_t interval)
 {
-	return interval >= TIME_ALL_FROM_INTERVAL || ++thread_state.slow_paths % TIME_EVERY == 0
-		       ? process_now_ns()
+	return interval >= SAMPLE_CLOCK_DENSE_BELOW || ++thread_state.slow_paths % TIME_EVERY == 0
+		       ? clock_now_ns()
 		       : 0;
 }
 
@@ -120,12 +119,12 @@ static void stop_timer(uint64_t start_ns, uint64_t interval)
 {
 	if (!start_ns)
 		return;
-	uint64_t took_ns = process_now_ns() - start_ns;
+	uint64_t took_ns = clock_now_ns() - start_ns;
 
 	if (took_ns > LONGEST_NS)
 		took_ns = LONGEST_NS;
 	segment_writer_count(SEGMENT_COUNTER_own_cpu_ns,
-			     took_ns * (interval >= TIME_ALL_FROM_INTERVAL ? 1 : TIME_EVERY));
+			     took_ns * (interval >= SAMPLE_CLOCK_DENSE_BELOW ? 1 : TIME_EVERY));
 	atomic_store_explicit(&segment_writer_header()->counters[SEGMENT_COUNTER_private_bytes],
 			      private_memory_total() + live_table_index_bytes() +
 				      stack_table_index_bytes(),
@@ -339,7 +338,7 @@ static void on_alloc(void *address, size_t size, uint64_t interval,
 		.address = (uintptr_t)address,
 		.size = size,
 		.weight = sample_clock_weight(size, interval),
-		.birth_ns = process_now_ns(),
+		.birth_ns = clock_now_ns(),
 		.stack = capture(caller),
 		.thread = thread_record(),
 	};
@@ -378,7 +377,7 @@ void sampler_on_alloc(void *block, size_t size, uint64_t interval, const struct 
 
 static void settle(const struct live_block *block)
 {
-	const uint64_t now = process_now_ns();
+	const uint64_t now = clock_now_ns();
 
 	ledger_free(block->stack, block->weight, now > block->birth_ns ? now - block->birth_ns : 0);
 }

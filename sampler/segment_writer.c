@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "sampler/lock.h"
+#include "sampler/sample_clock.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -37,8 +38,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define SAMPLING_BUDGET (16 * MIB)
 #define EXACT_BUDGET (1024 * MIB)
-/* Below this mean gap so many blocks are tracked that the exact budget applies. */
-#define EXACT_INTERVAL 4096
 #define MIN_BUDGET MIB
 #define SMALLEST_STEP (UINT64_C(8) << 10)
 #define LARGEST_STEP MIB
@@ -139,7 +138,8 @@ static uint64_t affordable_budget(const struct settings *settings, long director
 	uint64_t budget = settings->budget;
 
 	if (budget == 0)
-		budget = settings->interval < EXACT_INTERVAL ? EXACT_BUDGET : SAMPLING_BUDGET;
+		budget = settings->interval < SAMPLE_CLOCK_DENSE_BELOW ? EXACT_BUDGET
+								       : SAMPLING_BUDGET;
 	/* Writing past RLIMIT_FSIZE is not an error but a signal. */
 	if (budget > limit_of(RLIMIT_FSIZE))
 		budget = limit_of(RLIMIT_FSIZE);

@@ -68,7 +68,7 @@ static void set_number(const char *name, uint64_t number)
 
 static void run_program(char **argv, const char *library, uint64_t interval, uint64_t seed)
 {
-	int status;
+	int status = 0;
 	const pid_t pid = fork();
 
 	if (pid == 0) {
