@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/agent_process.h"
 #include "exporter/command.h"
 #include "exporter/preload.h"
 #include "exporter/program.h"
@@ -32,6 +33,7 @@ struct run {
 	bool can_record; /* nothing known stands in the way */
 	struct run_family family;
 	struct supervisor supervisor;
+	struct agent_process agent;
 	struct snapshot_amount last_allocated; /* at the last heartbeat */
 	uint64_t last_ns;
 };
@@ -220,6 +222,8 @@ static void say_nothing_sampled(uint64_t interval, const char *name)
 			 name, units_format_bytes(interval).text, name);
 }
 
+extern const struct command command_run;
+
 static int run_run(const struct options *options, char **arguments)
 {
 	struct run run = {.options = *options};
@@ -231,11 +235,17 @@ static int run_run(const struct options *options, char **arguments)
 		return status;
 	prepare_directory(&run);
 	choose_id(&run);
-	status = start_program(&run, arguments);
-	if (status != 0)
+	if (agent_process_is_wanted(options))
+		status = agent_process_start(&run.agent, &command_run, &run.options);
+	if (status == 0)
+		status = start_program(&run, arguments);
+	if (status != 0) {
+		agent_process_stop(&run.agent);
 		return status;
+	}
 	supervisor_wait(&run.supervisor, options->progress ? options->progress_every : 0,
 			print_heartbeat, &run);
+	agent_process_stop(&run.agent);
 	if (!verdict_print(&run.family, &run.supervisor) && run.can_record && !options->quiet)
 		say_nothing_sampled(options->interval, arguments[0]);
 	return supervisor_exit_status(&run.supervisor);
@@ -245,16 +255,20 @@ const struct command command_run = {
 	.name = "run",
 	.arguments = "[--] PROGRAM [ARGUMENT...]",
 	.summary = "run a program and say where its heap went",
-	.details = "The program runs with the profiler preloaded; so do the processes that it "
-		   "starts. Its terminal, standard input, signals and exit status are its own. At "
-		   "the end a verdict on stderr says what was allocated, what the heap held at its "
-		   "peak and at the exit, by which functions, how sure these numbers are, and what "
-		   "could not be seen. The profile is written for pprof, and the segment stays for "
-		   "`heaptide report`.\n\n"
-		   "It can be the first process of a container.",
+	.details =
+		"The program runs with the profiler preloaded; so do the processes that it "
+		"starts. Its terminal, standard input, signals and exit status are its own. At "
+		"the end a verdict on stderr says what was allocated, what the heap held at its "
+		"peak and at the exit, by which functions, how sure these numbers are, and what "
+		"could not be seen. The profile is written for pprof, and the segment stays for "
+		"`heaptide report`.\n\n"
+		"With --push and the like an agent runs beside it, which sends profiles while the "
+		"program runs and when it has ended, as `heaptide agent` does.\n\n"
+		"It can be the first process of a container.",
 	.examples = "heaptide run -- redis-server --port 7000\n"
 		    "heaptide run --interval 1 -o exact.pb.gz -- ./parser input.xml\n"
-		    "heaptide run --progress --every 10s -- python3 train.py\n",
+		    "heaptide run --progress --every 10s -- python3 train.py\n"
+		    "heaptide run --push http://pyroscope:4040 -- ./server\n",
 	.minimum_arguments = 1,
 	.runs_program = true,
 	.run = run_run,

@@ -12,6 +12,7 @@ extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_report;
 extern const struct command command_export;
+extern const struct command command_agent;
 extern const struct command command_ctl;
 extern const struct command command_clean;
 extern const struct command command_help;
@@ -22,6 +23,7 @@ const struct command *const command_list[] = {
 	&command_ps,
 	&command_report,
 	&command_export,
+	&command_agent,
 	&command_ctl,
 	&command_clean,
 	&command_help,

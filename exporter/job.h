@@ -49,6 +49,7 @@ struct job {
 	uint64_t duration_ns; /* of the interval that ends there */
 	uint8_t *pprof;	      /* gzip */
 	size_t pprof_size;
+	bool is_empty;			   /* no stack has any amount */
 	uint64_t alloc_bytes;		   /* what the profile's allocated bytes add up to */
 	struct process_figures *processes; /* whose sum this is */
 	size_t process_count;

@@ -214,6 +214,43 @@ char *labels_format(const struct labels *labels)
 	return NULL;
 }
 
+int labels_pack(const struct labels *labels, uint8_t **bytes, size_t *size)
+{
+	char *text = NULL;
+	FILE *const out = open_memstream(&text, size);
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < labels->count; i++) {
+		fwrite(labels->items[i].name, 1, strlen(labels->items[i].name) + 1, out);
+		fwrite(labels->items[i].value, 1, strlen(labels->items[i].value) + 1, out);
+	}
+	if (fclose(out) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	*bytes = (uint8_t *)text;
+	return 0;
+}
+
+int labels_unpack(struct labels *labels, const uint8_t *bytes, size_t size)
+{
+	const char *const end = (const char *)bytes + size;
+	int status = 0;
+
+	for (const char *name = (const char *)bytes; name < end && status == 0;) {
+		const char *const value = memchr(name, '\0', (size_t)(end - name));
+		const char *const last =
+			value ? memchr(value + 1, '\0', (size_t)(end - value - 1)) : NULL;
+
+		if (!last)
+			break;
+		status = labels_set(labels, name, value + 1);
+		name = last + 1;
+	}
+	return status;
+}
+
 void labels_fini(struct labels *labels)
 {
 	while (labels->count)

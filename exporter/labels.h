@@ -9,12 +9,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The label that every set has. */
 #define LABELS_SERVICE "service_name"
 
-/* What profile servers take at most; __name__ and __delta__ take two more. */
-#define LABELS_MAX 28
+/* What profile servers take at most, without the three that are added on the way. */
+#define LABELS_MAX 27
 #define LABELS_NAME_MAX 1024
 #define LABELS_VALUE_MAX 2048
 
@@ -51,6 +52,12 @@ int labels_parse(struct labels *labels, const char *text, bool percent);
 
 /* One line that no two different sets share; released with free(). NULL without memory. */
 char *labels_format(const struct labels *labels);
+
+/* The set as bytes, to be kept over a restart; released with free(). 0 or -ENOMEM. */
+int labels_pack(const struct labels *labels, uint8_t **bytes, size_t *size);
+
+/* The reverse; what is no label is left out. 0 or -ENOMEM. */
+int labels_unpack(struct labels *labels, const uint8_t *bytes, size_t size);
 
 void labels_fini(struct labels *labels);
 

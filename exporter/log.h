@@ -1,5 +1,5 @@
 /*
- * What the command says to people, on stderr: one line each, "heaptide: ...".
+ * What the command says, on stderr: one line each, "heaptide: ...".
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,6 +14,9 @@ enum exit_status {
 
 /* The name of the command that speaks; shown as "heaptide NAME: ". */
 void log_set_command(const char *name);
+
+/* From now on each line is a JSON object: time, level, command and message. */
+void log_use_json(void);
 
 /* Writes one line. Returns STATUS_FAILED, so that a command can end with
  * `return log_failure(...)`. */

@@ -24,7 +24,7 @@
 #define TAKERS_depth "run"
 #define TAKERS_unwinder "run"
 #define TAKERS_start "run"
-#define TAKERS_dir "run ps report export ctl clean"
+#define TAKERS_dir "run ps report export ctl clean agent"
 #define TAKERS_run_id ""
 #define TAKERS_only_pid ""
 #define TAKERS_seed "run"
@@ -436,6 +436,44 @@ int options_parse(const struct command *command, char **argv, struct options *op
 	}
 	argv[count] = NULL;
 	return check_argument_count(command, count);
+}
+
+static size_t value_size(enum option_kind kind)
+{
+	switch (kind) {
+	case OPTION_KIND_TEXT:
+		return sizeof(OPTION_TYPE_TEXT);
+	case OPTION_KIND_TEXTS:
+		return sizeof(OPTION_TYPE_TEXTS);
+	case OPTION_KIND_FLAG:
+		return sizeof(OPTION_TYPE_FLAG);
+	case OPTION_KIND_CHOICE:
+	case OPTION_KIND_LIST:
+		return sizeof(OPTION_TYPE_LIST);
+	default:
+		return sizeof(OPTION_TYPE_COUNT);
+	}
+}
+
+void options_merge(struct options *options, const struct options *others)
+{
+	for (unsigned i = 0; i < OPTION_TOTAL; i++) {
+		const struct option_row *const row = &options_table[i];
+		void *const to = (char *)options + row->offset;
+		const void *const from = (const char *)others + row->offset;
+
+		if (!others->given[i])
+			continue;
+		if (options->given[i] && row->kind == OPTION_KIND_TEXTS) {
+			const struct option_texts *const texts = from;
+
+			for (size_t j = 0; j < texts->count; j++)
+				append_text(to, texts->items[j]);
+		} else if (!options->given[i]) {
+			memcpy(to, from, value_size(row->kind));
+			options->given[i] = true;
+		}
+	}
 }
 
 /* Writes the value as options take it. */

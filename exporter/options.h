@@ -86,6 +86,10 @@ int options_parse(const struct command *command, char **argv, struct options *op
 
 #define OPTIONS_HELP (-1)
 
+/* Takes over from `others` what was not given; values of an option that may be
+ * given several times come after those that were. Texts are borrowed. */
+void options_merge(struct options *options, const struct options *others);
+
 /* Puts the settings that were given into the environment, in the plain form that
  * the library reads, and removes the others from it. */
 void options_export(const struct options *options);

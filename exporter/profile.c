@@ -42,6 +42,7 @@ struct builder {
 	struct profile *profile;
 	const struct snapshot *snapshot;
 	struct symbols *symbols;
+	bool wants_warnings;
 	int status;
 	struct string_table strings; /* moves to the profile */
 	size_t function_capacity, line_capacity, mapping_capacity, location_capacity;
@@ -403,14 +404,14 @@ static void build(struct builder *builder)
 	add_main_mapping(builder);
 	for (size_t i = 0; i < snapshot->stack_count && builder->status == 0; i++)
 		append_sample(builder, &snapshot->stacks[i]);
-	if (builder->status == 0)
+	if (builder->status == 0 && builder->wants_warnings)
 		note_status(builder, profile_warnings_collect(profile, builder->symbols));
 }
 
 int profile_new(const struct snapshot *snapshot, const struct profile_options *options,
 		struct profile **profile)
 {
-	struct builder builder = {.snapshot = snapshot};
+	struct builder builder = {.snapshot = snapshot, .wants_warnings = !options->cache};
 
 	builder.profile = calloc(1, sizeof(*builder.profile));
 	if (!builder.profile)
@@ -419,6 +420,7 @@ int profile_new(const struct snapshot *snapshot, const struct profile_options *o
 	builder.symbols = symbols_new(snapshot, &(const struct symbols_options){
 							.sysroot = options->sysroot,
 							.lines = options->lines,
+							.cache = options->cache,
 						});
 	build(&builder);
 	builder.profile->strings = builder.strings;

@@ -68,9 +68,12 @@ struct profile {
 	struct string_table strings; /* holds every name above */
 };
 
+struct symbol_cache;
+
 struct profile_options {
 	const char *sysroot;
 	bool lines;
+	struct symbol_cache *cache; /* or NULL; with it there are no warnings */
 };
 
 /*

@@ -45,7 +45,7 @@ static size_t fill_labels(const struct labels *labels, Push__Label *to)
 		to[count].name = (char *)fixed_labels[i][0];
 		to[count].value = (char *)fixed_labels[i][1];
 	}
-	for (size_t i = 0; i < labels->count && i < LABELS_MAX - 1; i++) {
+	for (size_t i = 0; i < labels->count && i < LABELS_MAX; i++) {
 		if (strcmp(labels->items[i].name, "pyroscope_spy") == 0)
 			continue;
 		to[count] = (Push__Label)PUSH__LABEL__INIT;

@@ -19,7 +19,8 @@ static bool is_overload(long status)
 /* The address or the credentials are wrong: so they will be for the next job. */
 static bool is_closed(long status)
 {
-	return status == 401 || status == 403 || status == 404;
+	return (status >= 300 && status < 400) || status == 401 || status == 403 || status == 404 ||
+	       status == 405;
 }
 
 enum delivery_result retry_judge(enum retry_rules rules, long status)

@@ -314,6 +314,8 @@ void sink_offer(struct sink *sink, struct job *job)
 {
 	struct job *old;
 
+	if (job->is_empty && !sink->driver->takes_empty)
+		return;
 	pthread_mutex_lock(&sink->lock);
 	while ((old = queue_make_room(&sink->queue, job))) {
 		sink->counters.dropped++;

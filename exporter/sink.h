@@ -41,6 +41,7 @@ struct sink_driver {
 			struct delivery *delivery);
 	void (*close)(void *context); /* after the thread has ended */
 	bool keeps_all;		      /* a job is never dropped for its age */
+	bool takes_empty; /* also jobs without any amount, for their processes' figures */
 };
 
 struct sink_limits {

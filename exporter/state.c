@@ -121,6 +121,8 @@ int state_get(struct state *state, const char *name, uint8_t **bytes, size_t *si
 	char file[NAME_MAX + 1];
 	int fd, status;
 
+	if (!state)
+		return -ENOENT;
 	make_file_name(name, file);
 	fd = openat(state->directory, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
@@ -151,6 +153,8 @@ int state_put(struct state *state, const char *name, const uint8_t *bytes, size_
 	char file[NAME_MAX + 1];
 	int fd, status;
 
+	if (!state)
+		return 0;
 	make_file_name(name, file);
 	fd = openat(state->directory, temporary,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -170,6 +174,8 @@ void state_remove(struct state *state, const char *name)
 {
 	char file[NAME_MAX + 1];
 
+	if (!state)
+		return;
 	make_file_name(name, file);
 	unlinkat(state->directory, file, 0);
 }

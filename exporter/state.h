@@ -1,6 +1,7 @@
 /*
  * What the agent remembers over a restart: small pieces of bytes under names,
- * such as what has been exported of a process, or what a sink still owes.
+ * such as what has been exported of a process, or what a sink still owes. A NULL
+ * state remembers nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -22,6 +22,7 @@
 #include "exporter/live_process.h"
 #include "exporter/perf_map.h"
 #include "exporter/string_table.h"
+#include "exporter/symbol_cache.h"
 #include "exporter/symbol_file.h"
 #include "exporter/symbol_lines.h"
 #include "exporter/symbol_table.h"
@@ -49,6 +50,7 @@ struct resolved {
 struct symbols {
 	const struct snapshot *snapshot;
 	bool wants_lines;
+	struct symbol_cache *cache; /* or NULL */
 	struct symbol_file_places places;
 	struct module_symbols **of_module; /* as in the snapshot; NULL: not asked for yet */
 	struct module_symbols *opened;
@@ -183,6 +185,7 @@ struct symbols *symbols_new(const struct snapshot *snapshot, const struct symbol
 		return NULL;
 	symbols->snapshot = snapshot;
 	symbols->wants_lines = options->lines;
+	symbols->cache = options->lines ? NULL : options->cache;
 	symbols->perf_map_fd = -1;
 	symbols->of_module = calloc(snapshot->module_count + 1, sizeof(*symbols->of_module));
 	if (symbol_file_places_init(&symbols->places, snapshot, options->sysroot) != 0 ||
@@ -264,6 +267,36 @@ static size_t name_in_module(struct symbols *symbols, const struct snapshot_modu
 	return count;
 }
 
+struct cached_line {
+	struct symbols *symbols;
+	struct symbols_line *line;
+};
+
+static void keep_cached(void *context, const char *function, const char *system_name)
+{
+	const struct cached_line *const to = context;
+
+	to->line->function = keep(to->symbols, function);
+	to->line->system_name = keep(to->symbols, system_name);
+}
+
+/* name_in_module() for those who ask again and again, about many processes. */
+static size_t name_through_cache(struct symbols *symbols, const struct snapshot_module *module,
+				 uint64_t address, struct symbols_line *lines)
+{
+	const uint64_t elf_address = address - module->load_bias;
+	struct cached_line to = {symbols, &lines[0]};
+	size_t count;
+
+	if (!symbols->cache || module->build_id_size == 0)
+		return name_in_module(symbols, module, address, lines);
+	if (symbol_cache_find(symbols->cache, module, elf_address, keep_cached, &to))
+		return lines[0].function && lines[0].system_name ? 1 : 0;
+	count = name_in_module(symbols, module, address, lines);
+	symbol_cache_add(symbols->cache, module, elf_address, count > 0 ? &lines[0] : NULL);
+	return count;
+}
+
 static size_t name_jit_code(struct symbols *symbols, uint64_t address, struct symbols_line *line)
 {
 	char *name = symbols->perf_map ? perf_map_find(symbols->perf_map, address) : NULL;
@@ -315,7 +348,7 @@ static const struct resolved *resolve(struct symbols *symbols, uint64_t address,
 	if (known)
 		return &symbols->resolved[*known];
 	memset(lines, 0, sizeof(lines));
-	count = module ? name_in_module(symbols, module, address, lines)
+	count = module ? name_through_cache(symbols, module, address, lines)
 		       : name_jit_code(symbols, address, lines);
 	return keep_resolved(symbols, address, number, lines, count);
 }

@@ -14,10 +14,12 @@
 #include "sampler/snapshot.h"
 
 struct symbols;
+struct symbol_cache;
 
 struct symbols_options {
-	const char *sysroot; /* look for binaries below it; NULL: none */
-	bool lines;	     /* also files, lines and inlined frames, from DWARF */
+	const char *sysroot;	    /* look for binaries below it; NULL: none */
+	bool lines;		    /* also files, lines and inlined frames, from DWARF */
+	struct symbol_cache *cache; /* names known from before, or NULL; not with lines */
 };
 
 /* One source-level frame. An address has several when functions were inlined. */
