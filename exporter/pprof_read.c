@@ -11,6 +11,7 @@
 
 #include "exporter/gzip.h"
 #include "exporter/metric.h"
+#include "leakcheck/amount.h"
 #include "profile.pb-c.h"
 
 #define INLINED_MAX 256
@@ -122,18 +123,25 @@ static uint64_t value(const struct reading *reading, const Pprof__Sample *sample
 		       : 0;
 }
 
+/* Files say how much, not how sure: that follows from the interval. */
+static struct snapshot_amount read_amount(const struct reading *reading,
+					  const Pprof__Sample *sample, enum metric_id bytes,
+					  enum metric_id objects)
+{
+	const int64_t period = reading->message->period;
+
+	return amount_guess(value(reading, sample, bytes), value(reading, sample, objects),
+			    period > 0 ? (uint64_t)period : 0);
+}
+
 static void read_sample(struct reading *reading, const Pprof__Sample *sample, bool inuse)
 {
-	const struct snapshot_amount allocated = {
-		.bytes = value(reading, sample, METRIC_ALLOC_SPACE),
-		.objects = value(reading, sample, METRIC_ALLOC_OBJECTS),
-	};
+	const struct snapshot_amount allocated =
+		read_amount(reading, sample, METRIC_ALLOC_SPACE, METRIC_ALLOC_OBJECTS);
 	struct snapshot_amount live = {0};
 
-	if (inuse) {
-		live.bytes = value(reading, sample, METRIC_INUSE_SPACE);
-		live.objects = value(reading, sample, METRIC_INUSE_OBJECTS);
-	}
+	if (inuse)
+		live = read_amount(reading, sample, METRIC_INUSE_SPACE, METRIC_INUSE_OBJECTS);
 	if (allocated.bytes + allocated.objects + live.bytes + live.objects == 0)
 		return;
 	for (size_t i = 0; i < sample->n_location_id; i++) {

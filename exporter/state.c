@@ -17,31 +17,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exporter/directory.h"
+
 #define SUFFIX ".state"
 
 struct state {
 	int directory;
 };
 
-/* Makes the directory and those above it. */
-static int make_directory(const char *path)
-{
-	char part[PATH_MAX];
-
-	if (strlen(path) >= sizeof(part))
-		return -ENAMETOOLONG;
-	for (const char *slash = path; (slash = strchr(slash + 1, '/'));) {
-		snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
-		mkdir(part, 0700);
-	}
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return -errno;
-	return 0;
-}
-
 int state_open(const char *directory, struct state **state)
 {
-	int status = make_directory(directory);
+	int status = directory_make(directory);
 
 	if (status < 0)
 		return status;

@@ -50,6 +50,23 @@ void amount_add_group(struct amount_sum *sum, uint64_t samples, uint64_t bytes, 
 	sum->objects_variance += objects * objects * unsampled;
 }
 
+struct snapshot_amount amount_guess(uint64_t bytes, uint64_t objects, uint64_t interval)
+{
+	struct snapshot_amount amount = {.bytes = bytes, .objects = objects, .samples = objects};
+	/* Less than one object, rounded, is still one that was sampled. */
+	const double n = objects ? (double)objects : 1;
+	const double size = (double)bytes / n;
+	double p;
+
+	if (interval <= 1 || bytes == 0)
+		return amount;
+	p = -expm1(-size / (double)interval);
+	amount.samples = n * p > 1 ? round_objects(n * p) : 1;
+	amount.bytes_variance = n * size * size * (1 - p) / p;
+	amount.objects_variance = n * (1 - p) / p;
+	return amount;
+}
+
 struct snapshot_amount amount_round(const struct amount_sum *sum)
 {
 	return (struct snapshot_amount){

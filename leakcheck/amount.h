@@ -35,6 +35,15 @@ void amount_add_block(struct amount_sum *sum, const struct snapshot_block *block
  */
 void amount_add_group(struct amount_sum *sum, uint64_t samples, uint64_t bytes, double objects);
 
+/*
+ * An amount of which only the bytes and the objects are known, and the sampling
+ * interval T: the samples it came from, and its variances, as if all blocks had
+ * the mean size s. Then p = 1 - exp(-s / T), and each of N objects contributes
+ * s^2 (1 - p) / p to the variance of the bytes. For blocks that are small against T
+ * that is T per byte whatever their sizes are.
+ */
+struct snapshot_amount amount_guess(uint64_t bytes, uint64_t objects, uint64_t interval);
+
 struct snapshot_amount amount_round(const struct amount_sum *sum);
 
 /* Adds `term` to `sum`; what does not fit stays at the largest number. */

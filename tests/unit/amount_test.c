@@ -139,10 +139,59 @@ START_TEST(more_bytes_come_first_then_more_objects_then_more_samples)
 }
 END_TEST
 
+/* The same blocks once one by one, once from their sums. */
+static void compare_guess(uint64_t size, unsigned samples, uint64_t interval)
+{
+	const double inverse = 1 / -expm1(-(double)size / (double)interval);
+	struct amount_sum sum = {0};
+	struct snapshot_amount guess;
+	unsigned i;
+
+	for (i = 0; i < samples; i++)
+		amount_add_group(&sum, 1, (uint64_t)((double)size * inverse + 0.5), inverse);
+	guess = amount_guess(sum.bytes, amount_round(&sum).objects, interval);
+	ck_assert_uint_eq(guess.samples, samples);
+	ck_assert_double_eq_tol(guess.bytes_variance / sum.bytes_variance, 1, 0.02);
+	ck_assert_double_eq_tol(guess.objects_variance / sum.objects_variance, 1, 0.02);
+}
+
+START_TEST(samples_and_variances_can_be_guessed_from_the_sums)
+{
+	compare_guess(64, 30, 524288);
+	compare_guess(65536, 30, 524288);
+	compare_guess(524288, 100, 524288);
+	compare_guess(64, 5, 4096);
+}
+END_TEST
+
+START_TEST(where_every_allocation_is_recorded_the_guess_is_exact)
+{
+	const struct snapshot_amount guess = amount_guess(1000, 10, 1);
+
+	ck_assert_uint_eq(guess.samples, 10);
+	ck_assert_double_eq(guess.bytes_variance, 0);
+	ck_assert_double_eq(amount_guess(1000, 10, 0).bytes_variance, 0);
+	ck_assert_uint_eq(amount_guess(0, 0, 512).samples, 0);
+	ck_assert_uint_eq(amount_guess(UINT64_C(1) << 40, 1, 512).samples, 1);
+}
+END_TEST
+
+START_TEST(less_than_half_an_object_is_a_sample_all_the_same)
+{
+	const struct snapshot_amount guess = amount_guess(5000, 0, 524288);
+
+	ck_assert_uint_eq(guess.samples, 1);
+	ck_assert(amount_is_vague(&guess));
+}
+END_TEST
+
 UNIT_MAIN(a_sum_adds_every_part, a_sum_too_large_stays_at_the_largest_number,
 	  a_block_has_the_variance_of_its_weight,
 	  a_group_of_equal_blocks_has_the_variance_of_the_blocks,
 	  what_was_recorded_completely_is_exact, nothing_is_exact_and_not_vague,
 	  the_error_is_1_96_standard_deviations, ten_small_samples_are_vague_and_eleven_are_not,
 	  objects_are_rounded_once_when_all_are_added,
+	  samples_and_variances_can_be_guessed_from_the_sums,
+	  where_every_allocation_is_recorded_the_guess_is_exact,
+	  less_than_half_an_object_is_a_sample_all_the_same,
 	  more_bytes_come_first_then_more_objects_then_more_samples)
