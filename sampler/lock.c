@@ -14,15 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sampler/thread_state.h"
-
 enum { SPINS = 100, YIELDS = 200, NAPS = 1000 };
 #define NAP_NS 100000
-
-uintptr_t lock_self(void)
-{
-	return (uintptr_t)&thread_state;
-}
 
 static inline void pause_briefly(void)
 {
@@ -38,8 +31,8 @@ bool lock_take_slowly(struct lock *lock)
 	/* A raw system call: nanosleep() is a cancellation point. */
 	const struct timespec nap = {.tv_nsec = NAP_NS};
 
-	if (atomic_load_explicit(&lock->owner, memory_order_acquire) == lock_self())
-		return true; /* left behind by longjmp: it is ours already */
+	if (lock_is_mine(lock))
+		return true;
 	for (int i = 0; i < SPINS + YIELDS + NAPS; i++) {
 		if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0 && lock_try(lock))
 			return true;

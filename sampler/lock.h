@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sampler/thread_state.h"
+
 enum lock_rank {
 	LOCK_LIVE_SHARD,  /* live_table.c, one per shard */
 	LOCK_STACK_TABLE, /* stack_table.c, inserts only */
@@ -27,7 +29,10 @@ struct lock {
 };
 
 /* A number that no two living threads share, never 0. */
-uintptr_t lock_self(void);
+static inline uintptr_t lock_self(void)
+{
+	return (uintptr_t)&thread_state;
+}
 
 /* Waits for the lock, at most about a tenth of a second; false when it stayed
  * taken. Not for signal handlers that may have interrupted a holder. */
@@ -40,6 +45,13 @@ static inline bool lock_try(struct lock *lock)
 
 	return atomic_compare_exchange_strong_explicit(&lock->owner, &free, lock_self(),
 						       memory_order_acquire, memory_order_relaxed);
+}
+
+/* Whether this thread holds it: outside its critical section that means it was
+ * left there by longjmp. */
+static inline bool lock_is_mine(struct lock *lock)
+{
+	return atomic_load_explicit(&lock->owner, memory_order_acquire) == lock_self();
 }
 
 static inline bool lock_take(struct lock *lock)

@@ -53,7 +53,7 @@ unsigned short otel_memory_free_semaphore __attribute__((section(".probes"), use
 
 /* Where stacks are captured: not on the program's stack, which may be tiny. */
 static struct scratch {
-	_Atomic uintptr_t taken; /* lock_self() of the user, or 0 */
+	struct lock lock;
 	struct stack_trail trail;
 	uint32_t stack;		     /* index of the stack that the trail remembers, */
 	uint32_t process_generation; /* in the segment of this generation */
@@ -98,7 +98,7 @@ static void leave(void)
 static void free_scratches(void)
 {
 	for (int i = 0; i < SCRATCHES; i++)
-		atomic_store(&scratches[i].taken, 0);
+		lock_release(&scratches[i].lock);
 }
 
 static void notice_fork(void)
@@ -234,12 +234,8 @@ static struct scratch *take_scratch(void)
 	/* 64 slow paths at the same time on fewer cores: some end soon. */
 	for (uint32_t i = 0; i < 100 * SCRATCHES; i++) {
 		struct scratch *scratch = &scratches[(first + i) % SCRATCHES];
-		uintptr_t expected = 0;
 
-		if (atomic_compare_exchange_strong_explicit(&scratch->taken, &expected, self,
-							    memory_order_acquire,
-							    memory_order_relaxed) ||
-		    expected == self) /* left behind by longjmp */
+		if (lock_try(&scratch->lock) || lock_is_mine(&scratch->lock))
 			return scratch;
 	}
 	return NULL;
@@ -282,7 +278,7 @@ static uint32_t capture(const struct stack_start *caller)
 	const unsigned depth = stack_capture_by_trail(caller, &scratch->trail, scratch->frames,
 						      process_depth(), &flags);
 	const uint32_t stack = intern(scratch, depth, flags);
-	atomic_store_explicit(&scratch->taken, 0, memory_order_release);
+	lock_release(&scratch->lock);
 	count_flags(flags);
 	if (stack == SEGMENT_OVERFLOW_STACK)
 		COUNT(overflow_stacks);
