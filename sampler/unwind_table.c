@@ -19,6 +19,8 @@
 
 #include <stddef.h>
 
+#include "sampler/byte_cursor.h"
+#include "sampler/call_frame.h"
 #include "sampler/eh_frame.h"
 #include "sampler/lock.h"
 #include "sampler/private_memory.h"
@@ -72,25 +74,23 @@ static uint32_t find_sources(const struct module *module, struct unwind_sources 
 {
 	const uint8_t *header = module->eh_frame_hdr;
 	struct eh_frame_bytes bytes;
-	uintptr_t eh_frame, count;
 
 	if (!header || !find_segment(module, (uintptr_t)header, &bytes) || bytes.end - header < 4 ||
 	    header[0] != HDR_VERSION || header[2] != HDR_COUNT_UDATA4 ||
 	    header[3] != HDR_TABLE_DATAREL_SDATA4)
 		return 0;
 
-	const uint8_t *p = header + 4;
+	struct byte_cursor c = {header + 4, bytes.end, false};
+	const uintptr_t eh_frame = eh_frame_read_pointer(&c, header[1], (uintptr_t)header);
+	const uint64_t count = byte_cursor_read(&c, 4);
 
-	if (!eh_frame_read_pointer(&bytes, &p, header[1], (uintptr_t)header, &eh_frame) ||
-	    !eh_frame_read_pointer(&bytes, &p, header[2], (uintptr_t)header, &count))
-		return 0;
-	if (count > (size_t)(bytes.end - p) / sizeof(struct index_entry) ||
-	    (uintptr_t)p % _Alignof(struct index_entry) ||
+	if (c.bad || count > (size_t)(c.end - c.p) / sizeof(struct index_entry) ||
+	    (uintptr_t)c.p % _Alignof(struct index_entry) ||
 	    !find_segment(module, eh_frame, &sources->bytes))
 		return 0;
 	sources->start = module->start;
 	sources->header = (uintptr_t)header;
-	sources->index = (const void *)p;
+	sources->index = (const void *)c.p;
 	return (uint32_t)count;
 }
 
@@ -161,7 +161,7 @@ struct unwind_table *unwind_table_of(struct module *module)
 static struct workshop {
 	_Atomic uintptr_t taken; /* lock_self() of the user, or 0 */
 	struct eh_frame_function function;
-	struct eh_frame_machine machine;
+	struct call_frame_machine machine;
 	uintptr_t module_start;
 	struct function_rows *rows; /* to be filled; NULL: rows are only counted */
 	uint32_t count;
@@ -207,7 +207,7 @@ static bool run_instructions(struct workshop *work, struct function_rows *rows)
 {
 	work->rows = rows;
 	work->count = 0;
-	return eh_frame_rows(&work->function, &work->machine, add_row, work);
+	return call_frame_rows(&work->function, &work->machine, add_row, work);
 }
 
 /* NULL when memory is short; no_rows when the function cannot be read. */
@@ -219,7 +219,7 @@ static struct function_rows *compile_rows(struct workshop *work,
 	struct function_rows *rows;
 
 	work->module_start = sources->start;
-	if (!eh_frame_read_function(&sources->bytes, fde, &work->function, NULL) ||
+	if (!eh_frame_read_function(&sources->bytes, fde, &work->function) ||
 	    work->function.start < sources->start ||
 	    work->function.end - sources->start > UINT32_MAX || !run_instructions(work, NULL) ||
 	    work->count > ROWS_MAX)
