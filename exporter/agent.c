@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/farewells.h"
 #include "exporter/log.h"
 #include "exporter/member.h"
 #include "exporter/segment_watch.h"
@@ -37,20 +38,13 @@
 /* Segments are listed at least this often, in case an event was lost. */
 #define LIST_EVERY_NS (60 * NS_PER_SECOND)
 
-/* A segment whose last job is on its way. */
-struct farewell {
-	struct member *member;
-	struct job *job; /* NULL: there was nothing to tell */
-	struct farewell *next;
-};
-
 struct agent {
 	struct agent_settings settings;
 	int fd, timer_fd;
 	struct segment_watch segments;
 	struct member *members;
 	struct series *series;
-	struct farewell *farewells;
+	struct farewells farewells;
 	uint64_t list_due_ns, poll_due_ns; /* monotonic */
 	struct process_figures *figures;   /* room for those of one job */
 	size_t figure_capacity;
@@ -177,21 +171,12 @@ static void remove_member(struct agent *agent, struct member *member)
 
 /* ---- finding segments ---- */
 
-static bool is_leaving(const struct agent *agent, const char *path)
-{
-	for (const struct farewell *farewell = agent->farewells; farewell;
-	     farewell = farewell->next)
-		if (strcmp(farewell->member->path, path) == 0)
-			return true;
-	return false;
-}
-
 static void update_member(struct agent *agent, const struct target *target)
 {
 	struct member *const member = find_member(agent, target->path);
 
 	if (!member) {
-		if (!is_leaving(agent, target->path))
+		if (!farewells_have(&agent->farewells, target->path))
 			add_member(agent, target);
 		return;
 	}
@@ -265,15 +250,8 @@ static const char *end_label(enum process_end end)
 
 static void say_goodbye(struct agent *agent, struct member *member, struct job *job)
 {
-	struct farewell *const farewell = calloc(1, sizeof(*farewell));
-
 	remove_member(agent, member);
-	if (!farewell) {
-		member_free(member);
-		return;
-	}
-	*farewell = (struct farewell){member, job ? job_ref(job) : NULL, agent->farewells};
-	agent->farewells = farewell;
+	farewells_add(&agent->farewells, member, job);
 }
 
 static void offer(struct agent *agent, struct job *job)
@@ -417,34 +395,9 @@ static void export_due(struct agent *agent, bool all)
 	}
 }
 
-/* ---- removing segments ---- */
-
-static void bury(struct agent *agent, const struct farewell *farewell)
+static void bury(struct agent *agent)
 {
-	const struct member *const member = farewell->member;
-
-	member_forget(member, agent->settings.state, agent->settings.keeps_segments);
-	if (agent->settings.keeps_segments)
-		return;
-	if (unlink(member->path) != 0 && errno != ENOENT)
-		log_failure("cannot remove %s: %s", member->path, strerror(errno));
-}
-
-static void bury_all(struct agent *agent)
-{
-	for (struct farewell **link = &agent->farewells; *link;) {
-		struct farewell *const farewell = *link;
-
-		if (farewell->job && !job_is_done(farewell->job)) {
-			link = &farewell->next;
-			continue;
-		}
-		bury(agent, farewell);
-		*link = farewell->next;
-		job_unref(farewell->job);
-		member_free(farewell->member);
-		free(farewell);
-	}
+	farewells_bury(&agent->farewells, agent->settings.state, agent->settings.keeps_segments);
 }
 
 /* ---- the loop's body ---- */
@@ -498,7 +451,7 @@ void agent_work(struct agent *agent)
 	if (agent->poll_due_ns <= now_ns())
 		poll_members(agent);
 	export_due(agent, false);
-	bury_all(agent);
+	bury(agent);
 	for (const struct member *member = agent->members; member; member = member->next)
 		if ((member->is_hidden || member->watch.fd < 0) && !member->has_ended &&
 		    agent->poll_due_ns == UINT64_MAX)
@@ -562,15 +515,8 @@ int agent_new(const struct agent_settings *settings, struct agent **agent)
 
 void agent_free(struct agent *agent)
 {
-	bury_all(agent);
-	while (agent->farewells) {
-		struct farewell *const farewell = agent->farewells;
-
-		agent->farewells = farewell->next;
-		job_unref(farewell->job);
-		member_free(farewell->member);
-		free(farewell);
-	}
+	bury(agent);
+	farewells_fini(&agent->farewells);
 	while (agent->members) {
 		struct member *const member = agent->members;
 

@@ -103,9 +103,9 @@ static int add_destination(struct agent_config *config, enum destination_kind ki
 		.limits = sink_limits_default,
 	};
 	*added = to;
-	status = destination_environment_read(to);
+	status = destination_set_url(to, url);
 	if (status == 0)
-		status = destination_set_url(to, url);
+		status = destination_environment_read(to);
 	return status < 0 ? log_failure("out of memory") : check_url(to);
 }
 

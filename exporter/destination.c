@@ -34,6 +34,7 @@ static const struct text_field text_fields[] = {
 	{"certificate", offsetof(struct destination, certificate_file)},
 	{"key", offsetof(struct destination, key_file)},
 	{"proxy", offsetof(struct destination, proxy)},
+	{"period-type", offsetof(struct destination, period_type)},
 	{NULL, offsetof(struct destination, url)},
 };
 
@@ -262,6 +263,7 @@ bool destination_is_equal(const struct destination *one, const struct destinatio
 			return false;
 	return one->kind == other->kind && one->timeout_ns == other->timeout_ns &&
 	       one->no_compression == other->no_compression &&
+	       one->url_is_whole == other->url_is_whole &&
 	       one->directory_bytes == other->directory_bytes &&
 	       one->directory_age_ns == other->directory_age_ns &&
 	       one->limits.jobs == other->limits.jobs && one->limits.bytes == other->limits.bytes &&

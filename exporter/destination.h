@@ -29,8 +29,10 @@ struct destination {
 	char *user, *password, *token, *tenant;
 	struct labels headers; /* names and values */
 	char *ca_file, *certificate_file, *key_file, *proxy;
+	char *period_type; /* OTLP: "memory" for Pyroscope, which names profiles by it; else "space" */
 	uint64_t timeout_ns;
 	bool no_compression;
+	bool url_is_whole;			    /* no path is added to it */
 	uint64_t directory_bytes, directory_age_ns; /* 0: any */
 	struct sink_limits limits;
 };

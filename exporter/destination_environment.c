@@ -83,6 +83,9 @@ static int read_otlp(struct destination *destination)
 		status = labels_parse(&destination->headers, headers, true);
 	if (timeout && atol(timeout) > 0)
 		destination->timeout_ns = (uint64_t)atol(timeout) * 1000000;
+	destination->url_is_whole =
+		destination->url && get("OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT") &&
+		strcmp(destination->url, get("OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT")) == 0;
 	return status;
 }
 

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporter/folder.h"
 #include "exporter/log.h"
+#include "exporter/otlp.h"
+#include "exporter/parca.h"
 #include "exporter/pyroscope.h"
 
 /* Which driver a kind of destination has. */
@@ -23,6 +26,9 @@ struct kind {
 static const struct kind kinds[DESTINATION_KINDS] = {
 	[DESTINATION_PUSH] = {&pyroscope_driver, pyroscope_open},
 	[DESTINATION_INGEST] = {&pyroscope_driver, pyroscope_open},
+	[DESTINATION_OTLP] = {&otlp_driver, otlp_open},
+	[DESTINATION_PARCA] = {&parca_driver, parca_open},
+	[DESTINATION_DIRECTORY] = {&folder_driver, folder_open},
 };
 
 /* ---- what is owed ---- */

@@ -157,7 +157,8 @@ static void prepare(struct upload *upload, const struct upload_request *request)
 	curl_easy_setopt(curl, CURLOPT_URL, request->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, upload->headers);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "heaptide/" HEAPTIDE_VERSION);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT,
+			 request->user_agent ? request->user_agent : "heaptide/" HEAPTIDE_VERSION);
 	curl_easy_setopt(curl, CURLOPT_POST, 1L);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->bytes);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
@@ -205,10 +206,11 @@ static void judge(struct upload *upload, CURLcode code, enum retry_rules rules,
 	curl_easy_getinfo(upload->curl, CURLINFO_RESPONSE_CODE, &status);
 	delivery->result = retry_judge(rules, status);
 	delivery->retry_after_ns = upload->retry_after_ns;
+	if (delivery->result == DELIVERY_DONE)
+		return;
 	make_printable(upload->answer);
-	if (delivery->result != DELIVERY_DONE)
-		snprintf(delivery->message, sizeof(delivery->message), "HTTP status %ld%s%.160s",
-			 status, *upload->answer ? ": " : "", upload->answer);
+	snprintf(delivery->message, sizeof(delivery->message), "HTTP status %ld%s%.160s", status,
+		 *upload->answer ? ": " : "", upload->answer);
 }
 
 void upload_post(struct upload *upload, const struct sink *sink,
@@ -224,4 +226,10 @@ void upload_post(struct upload *upload, const struct sink *sink,
 	      request->rules, delivery);
 	curl_slist_free_all(upload->headers);
 	upload->headers = NULL;
+}
+
+const uint8_t *upload_answer(const struct upload *upload, size_t *size)
+{
+	*size = upload->answer_length;
+	return (const uint8_t *)upload->answer;
 }

@@ -27,6 +27,7 @@ struct upload_request {
 	const char *url;
 	const char *content_type;
 	const char *content_encoding; /* or NULL */
+	const char *user_agent;	      /* or NULL: the usual one */
 	const uint8_t *bytes;
 	size_t size;
 	enum retry_rules rules;
@@ -38,5 +39,8 @@ struct upload_request {
  */
 void upload_post(struct upload *upload, const struct sink *sink,
 		 const struct upload_request *request, struct delivery *delivery);
+
+/* What was answered to the last request, its beginning at least; valid until the next. */
+const uint8_t *upload_answer(const struct upload *upload, size_t *size);
 
 #endif
