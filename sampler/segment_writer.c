@@ -30,6 +30,7 @@
 
 #include "sampler/lock.h"
 #include "sampler/sample_clock.h"
+#include "sampler/segment_directory.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -168,52 +169,13 @@ static size_t read_start(const char *path, char *text, size_t size)
 	return n > 0 ? n : 0;
 }
 
-static char *append(char *end, const char *limit, const char *text)
+/* Copies a text, cut if it must be, into a field that ends with NUL. */
+static void copy_text(char *field, size_t size, const char *text)
 {
-	while (*text && end < limit - 1)
-		*end++ = *text++;
-	*end = '\0';
-	return end;
-}
+	const size_t length = strnlen(text, size - 1);
 
-static char *append_number(char *end, const char *limit, uint64_t number)
-{
-	char digits[24];
-	char *p = digits + sizeof(digits);
-
-	*--p = '\0';
-	do
-		*--p = '0' + number % 10;
-	while ((number /= 10));
-	return append(end, limit, p);
-}
-
-/* The directory of the segments, opened (O_PATH) or -errno. A default
- * directory that is not this user's alone is refused: it lies in a place where
- * anybody may make one. */
-static long open_directory(const struct settings *settings)
-{
-	static char path[sizeof(settings->dir)]; /* as in describe_process() */
-	const char *limit = path + sizeof(path);
-	const bool own = settings->dir[0] == '\0';
-	struct stat status;
-
-	if (own)
-		append_number(append(path, limit, "/dev/shm/heaptide-"), limit, geteuid());
-	else
-		append(path, limit, settings->dir);
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return -errno;
-	const long fd = syscall(SYS_openat, AT_FDCWD, path,
-				O_PATH | O_DIRECTORY | O_CLOEXEC | (own ? O_NOFOLLOW : 0), 0);
-	if (fd < 0)
-		return -errno;
-	if (own && (fstat(fd, &status) != 0 || status.st_uid != geteuid() ||
-		    (status.st_mode & 077) != 0)) {
-		syscall(SYS_close, fd);
-		return -EPERM;
-	}
-	return fd;
+	memcpy(field, text, length);
+	field[length] = '\0';
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -222,36 +184,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* "<comm>.<pid>.<start in ms>.heaptide", with the odd characters of comm made _. */
-static void file_name(char *name, size_t size, const char *command, uint64_t start_ms)
-{
-	const char *limit = name + size;
-	char *end = append(name, limit, command[0] ? command : "unknown");
-
-	for (char *p = name; p < end; p++)
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-		      (*p >= '0' && *p <= '9') || *p == '-' || *p == '+'))
-			*p = '_';
-	end = append_number(append(end, limit, "."), limit, getpid());
-	end = append_number(append(end, limit, "."), limit, start_ms);
-	append(end, limit, SEGMENT_SUFFIX);
-}
-
-/* A new file in the directory, with its name, or -errno. */
-static long create_file(long directory, const char *command, char *name, size_t size)
-{
-	uint64_t start_ms = clock_ns(CLOCK_REALTIME) / 1000000;
-
-	for (int attempt = 0; attempt < 100; attempt++) {
-		file_name(name, size, command, start_ms + attempt);
-		const long fd = syscall(SYS_openat, directory, name,
-					O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0 || errno != EEXIST)
-			return fd >= 0 ? fd : -errno;
-	}
-	return -EEXIST;
 }
 
 /* Maps a file of `size` bytes whose first pages are there. */
@@ -284,8 +216,8 @@ static int map_file(long fd, uint64_t size, struct segment_header **header)
 static int make_file(long directory, const char *command, uint64_t size,
 		     struct segment_header **header)
 {
-	char name[96];
-	const long fd = create_file(directory, command, name, sizeof(name));
+	char name[SEGMENT_DIRECTORY_NAME];
+	const long fd = segment_directory_create(directory, command, name);
 
 	if (fd < 0)
 		return fd;
@@ -332,7 +264,7 @@ static void describe_process(struct segment_header *header)
 	if (n > 0 && header->boot_id[n - 1] == '\n')
 		header->boot_id[n - 1] = '\0';
 	if (uname(&system) == 0)
-		append(header->host, header->host + sizeof(header->host), system.nodename);
+		copy_text(header->host, sizeof(header->host), system.nodename);
 	const ssize_t length =
 		readlink("/proc/self/exe", header->executable, sizeof(header->executable) - 1);
 	header->executable[length > 0 ? length : 0] = '\0';
@@ -352,10 +284,12 @@ int segment_writer_open(const struct settings *settings)
 {
 	struct segment_header *header = NULL;
 	char command[sizeof(header->command) + 1];
-	const long directory = open_directory(settings);
+	const long directory = segment_directory_open(settings->dir);
 
 	if (directory < 0)
 		return directory;
+	segment_writer_count(SEGMENT_COUNTER_removed_segments,
+			     segment_directory_make_room(directory));
 	read_command(command, sizeof(command));
 	const uint64_t budget = affordable_budget(settings, directory);
 	const int error = budget ? make_file(directory, command, budget, &header) : -ENOSPC;
@@ -366,8 +300,8 @@ int segment_writer_open(const struct settings *settings)
 	header->version = SEGMENT_VERSION;
 	header->header_size = sizeof(*header);
 	header->segment_size = budget;
-	append(header->command, header->command + sizeof(header->command), command);
-	append(header->run_id, header->run_id + sizeof(header->run_id), settings->run_id);
+	copy_text(header->command, sizeof(header->command), command);
+	copy_text(header->run_id, sizeof(header->run_id), settings->run_id);
 	describe_process(header);
 	header->budget_bytes = budget;
 	header->start_interval = settings->interval;

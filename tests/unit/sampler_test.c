@@ -215,7 +215,7 @@ static void run_with_changes(uint64_t seed, struct measurement *measured)
 
 START_TEST(estimates_stay_unbiased_when_the_interval_changes)
 {
-	check_unbiased(run_with_changes, 40);
+	check_unbiased(run_with_changes, 24);
 }
 END_TEST
 

@@ -27,7 +27,7 @@ static inline struct settings fixture_settings(uint64_t interval, uint64_t budge
 		.seed = 1,
 	};
 
-	strcpy(settings.dir, "/tmp/heaptide-unit-XXXXXX");
+	strcpy(settings.dir, "/dev/shm/heaptide-unit-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(settings.dir));
 	return settings;
 }
