@@ -320,7 +320,9 @@ static const struct target *select_target(const struct target *targets, size_t c
 	const pid_t pid = is_number(name) ? (pid_t)strtol(name, NULL, 10) : 0;
 	const struct target *best = NULL;
 
-	for (const struct target *target = targets; target < targets + count; target++) {
+	for (size_t i = 0; i < count; i++) {
+		const struct target *const target = &targets[i];
+
 		if (pid ? target->pid != pid : strcmp(target->command, name) != 0)
 			continue;
 		if (!best || (target->alive && !best->alive))
