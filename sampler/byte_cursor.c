@@ -7,21 +7,6 @@
  */
 #include "sampler/byte_cursor.h"
 
-#include <string.h>
-
-uint64_t byte_cursor_read(struct byte_cursor *c, size_t size)
-{
-	uint64_t value = 0;
-
-	if ((size_t)(c->end - c->p) < size) {
-		byte_cursor_fail(c);
-		return 0;
-	}
-	memcpy(&value, c->p, size);
-	c->p += size;
-	return value;
-}
-
 uint64_t byte_cursor_read_uleb(struct byte_cursor *c)
 {
 	uint64_t value = 0;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct byte_cursor {
 	const uint8_t *p, *end;
@@ -25,8 +26,20 @@ static inline void byte_cursor_fail(struct byte_cursor *c)
 	c->p = c->end;
 }
 
-/* A number of up to 8 bytes, little endian as both architectures are. */
-uint64_t byte_cursor_read(struct byte_cursor *c, size_t size);
+/* A number of up to 8 bytes, little endian as both architectures are. Inline, so
+ * that for a constant size it is one instruction. */
+static inline uint64_t byte_cursor_read(struct byte_cursor *c, size_t size)
+{
+	uint64_t value = 0;
+
+	if ((size_t)(c->end - c->p) < size) {
+		byte_cursor_fail(c);
+		return 0;
+	}
+	memcpy(&value, c->p, size);
+	c->p += size;
+	return value;
+}
 
 /* Numbers of as many bytes as they need (DWARF 5, section 7.6). */
 uint64_t byte_cursor_read_uleb(struct byte_cursor *c);

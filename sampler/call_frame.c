@@ -321,12 +321,12 @@ static bool run_one(struct call_frame_machine *m, struct byte_cursor *c, uint8_t
 
 /* Runs a list of instructions; gives a row to `row`, unless it is NULL, for
  * each stretch that the list ends by moving the location. */
-static bool run(struct call_frame_machine *m, const struct eh_frame_bytes *list,
+static bool run(struct call_frame_machine *m, const struct byte_cursor *list,
 		const struct eh_frame_function *f,
 		void (*row)(void *context, uintptr_t start, const struct unwind_rule *rule),
 		void *context)
 {
-	struct byte_cursor c = {list->start, list->end, false};
+	struct byte_cursor c = *list;
 
 	while (c.p < c.end) {
 		const uint8_t code = byte_cursor_read(&c, 1);

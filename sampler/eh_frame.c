@@ -66,26 +66,24 @@ uintptr_t eh_frame_read_pointer(struct byte_cursor *c, uint8_t encoding, uintptr
 	}
 }
 
-/* The body of the entry at `p`, or a bad cursor; at the terminator and behind
- * the last byte too. */
-static struct byte_cursor open_entry(const struct eh_frame_bytes *bytes, const uint8_t *p)
+/* Sets the cursor to the body of the entry at `p`, or makes it bad; at the
+ * terminator and behind the last byte too. */
+static void open_entry(struct byte_cursor *c, const struct eh_frame_bytes *bytes, const uint8_t *p)
 {
-	struct byte_cursor c = {p, bytes->end, false};
+	uint64_t length;
 
+	*c = (struct byte_cursor){p, bytes->end, false};
 	if (p < bytes->start || p > bytes->end) {
-		byte_cursor_fail(&c);
-		return c;
+		byte_cursor_fail(c);
+		return;
 	}
-
-	uint64_t length = byte_cursor_read(&c, 4);
-
+	length = byte_cursor_read(c, 4);
 	if (length == UINT32_MAX)
-		length = byte_cursor_read(&c, 8);
-	if (length == 0 || length > (uint64_t)(c.end - c.p))
-		byte_cursor_fail(&c);
+		length = byte_cursor_read(c, 8);
+	if (length == 0 || length > (uint64_t)(c->end - c->p))
+		byte_cursor_fail(c);
 	else
-		c.end = c.p + length;
-	return c;
+		c->end = c->p + length;
 }
 
 static void read_augmentation(struct byte_cursor *c, const char *letters,
@@ -125,52 +123,53 @@ static void read_augmentation(struct byte_cursor *c, const char *letters,
 static bool read_cie(const struct eh_frame_bytes *bytes, const uint8_t *cie,
 		     struct eh_frame_function *f, bool *augmented)
 {
-	struct byte_cursor c = open_entry(bytes, cie);
+	struct byte_cursor *c = &f->initial;
 
-	if (byte_cursor_read(&c, 4) != 0)
+	open_entry(c, bytes, cie);
+	if (byte_cursor_read(c, 4) != 0)
 		return false; /* an FDE */
 
-	const uint8_t version = byte_cursor_read(&c, 1);
-	const char *letters = (const char *)c.p;
+	const uint8_t version = byte_cursor_read(c, 1);
+	const char *letters = (const char *)c->p;
 
-	while (byte_cursor_read(&c, 1) != 0)
+	while (byte_cursor_read(c, 1) != 0)
 		;
-	if (c.bad || (version != 1 && version != 3))
+	if (c->bad || (version != 1 && version != 3))
 		return false;
-	f->code_align = byte_cursor_read_uleb(&c);
-	f->data_align = byte_cursor_read_sleb(&c);
+	f->code_align = byte_cursor_read_uleb(c);
+	f->data_align = byte_cursor_read_sleb(c);
 
 	const uint64_t return_register =
-		version == 1 ? byte_cursor_read(&c, 1) : byte_cursor_read_uleb(&c);
+		version == 1 ? byte_cursor_read(c, 1) : byte_cursor_read_uleb(c);
 
 	*augmented = *letters == 'z';
 	if (*augmented)
-		read_augmentation(&c, letters + 1, f);
+		read_augmentation(c, letters + 1, f);
 	else if (*letters)
 		return false;
-	f->initial = (struct eh_frame_bytes){c.p, c.end};
-	return !c.bad && return_register == STACK_ARCH_DWARF_RA;
+	return !c->bad && return_register == STACK_ARCH_DWARF_RA;
 }
 
 bool eh_frame_read_function(const struct eh_frame_bytes *bytes, const uint8_t *fde,
 			    struct eh_frame_function *function)
 {
-	struct byte_cursor c = open_entry(bytes, fde);
-	const uint8_t *place = c.p;
+	struct byte_cursor *c = &function->instructions;
 	bool augmented;
 
-	const uint64_t cie_distance = byte_cursor_read(&c, 4);
+	function->pointer_encoding = PE_ABSPTR;
+	function->is_signal_frame = false;
+	open_entry(c, bytes, fde);
 
-	if (c.bad || cie_distance == 0 || cie_distance > (uint64_t)(place - bytes->start))
+	const uint8_t *place = c->p;
+	const uint64_t cie_distance = byte_cursor_read(c, 4);
+
+	if (c->bad || cie_distance == 0 || cie_distance > (uint64_t)(place - bytes->start) ||
+	    !read_cie(bytes, place - cie_distance, function, &augmented))
 		return false;
-	*function = (struct eh_frame_function){.pointer_encoding = PE_ABSPTR};
-	if (!read_cie(bytes, place - cie_distance, function, &augmented))
-		return false;
-	function->start = eh_frame_read_pointer(&c, function->pointer_encoding, 0);
+	function->start = eh_frame_read_pointer(c, function->pointer_encoding, 0);
 	function->end =
-		function->start + read_encoded_number(&c, function->pointer_encoding & PE_FORMAT);
+		function->start + read_encoded_number(c, function->pointer_encoding & PE_FORMAT);
 	if (augmented)
-		byte_cursor_read_block(&c);
-	function->instructions = (struct eh_frame_bytes){c.p, c.end};
-	return !c.bad && function->start < function->end;
+		byte_cursor_read_block(c);
+	return !c->bad && function->start < function->end;
 }

@@ -24,10 +24,10 @@ struct eh_frame_bytes {
 	const uint8_t *start, *end;
 };
 
-/* An FDE with what its CIE says about it. */
+/* An FDE with what its CIE says about it. The cursors are at the instructions. */
 struct eh_frame_function {
 	uintptr_t start, end; /* code addresses */
-	struct eh_frame_bytes initial, instructions;
+	struct byte_cursor initial, instructions;
 	uint64_t code_align;
 	int64_t data_align;
 	uint8_t pointer_encoding;

@@ -1034,7 +1034,7 @@ END_TEST
 #endif
 #endif
 #ifndef STACK_LIMIT
-#define STACK_LIMIT 900
+#define STACK_LIMIT 850
 #endif
 
 static char *painted;
