@@ -47,3 +47,26 @@ profiled() {
 	[ "$(counter samples)" -ge 1000 ]
 	[ -n "$("$heaptide" report --view alloc "$(segments)")" ]
 }
+
+# damaged SEED FILE: a copy of the plugin with bytes of its unwind information changed.
+damaged() {
+	local plugin=$programs/stack_wide_plugin.so
+
+	objcopy --dump-section .eh_frame=frame --dump-section .eh_frame_hdr=header "$plugin" whole.so
+	perl -e 'srand(shift); for my $name (@ARGV) {
+		open(my $file, "+<:raw", $name); read($file, my $bytes, 1 << 20);
+		substr($bytes, int(rand(length $bytes)), 1) = chr(int(rand(256))) for 1 .. 1 + rand(40);
+		seek($file, 0, 0); print $file $bytes; }' "$1" frame header
+	objcopy --update-section .eh_frame=frame --update-section .eh_frame_hdr=header "$plugin" "$2"
+}
+
+@test "a library with damaged unwind information does no harm" {
+	local seed
+
+	need objcopy perl
+	for seed in $(seq 25); do
+		damaged "$seed" damaged.so
+		run profiled "$programs/stack_reload" "$PWD/damaged.so" "$programs/stack_narrow_plugin.so"
+		[ "$status" -eq 0 ]
+	done
+}
