@@ -83,18 +83,17 @@ static int remove_profile(struct history *history, const struct profile_key *key
 	status = database_run(database, "DELETE FROM profile WHERE id = ?", "i", key->id);
 	if (status == 0)
 		status = database_run(database,
-				      "DELETE FROM timeline WHERE time_ns <= ?2 AND process IN "
-				      "(SELECT id FROM process WHERE series = ?1)",
+				      "DELETE FROM timeline WHERE series = ? AND time_ns <= ?",
 				      "ii", key->series, key->time_ns);
 	if (status == 0)
 		status = database_run(database,
-				      "DELETE FROM process WHERE series = ? AND last_ns <= ?", "ii",
-				      key->series, key->time_ns);
+				      "DELETE FROM process WHERE last_ns <= ? AND NOT EXISTS "
+				      "(SELECT 1 FROM timeline WHERE process = process.id)",
+				      "i", key->time_ns);
 	if (status == 0)
 		status = database_run(database,
 				      "DELETE FROM series WHERE id = ?1 AND NOT EXISTS "
-				      "(SELECT 1 FROM profile WHERE series = ?1) AND NOT EXISTS "
-				      "(SELECT 1 FROM process WHERE series = ?1)",
+				      "(SELECT 1 FROM profile WHERE series = ?1)",
 				      "i", key->series);
 	if (status == 0)
 		return database_commit(database);
@@ -249,8 +248,8 @@ static int insert_figures(struct database *database, const struct process_figure
 		return status;
 	return database_run(database,
 			    "INSERT OR IGNORE INTO timeline VALUES "
-			    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			    "iiiiiiiiiiiiiiii", process, key->time_ns,
+			    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			    "iiiiiiiiiiiiiiiii", key->series, key->time_ns, process,
 			    (int64_t)figures->interval_ns, (int64_t)figures->live_bytes,
 			    (int64_t)figures->live_objects, (int64_t)figures->peak_bytes,
 			    (int64_t)figures->allocated_bytes, (int64_t)figures->fresh_bytes,

@@ -55,7 +55,7 @@ int history_append(struct history *history, const struct job *job);
 
 /* A process as the history knows it. */
 struct history_process {
-	int64_t id, series;
+	int64_t id;
 	pid_t pid;
 	char command[16];
 	char segment[256];
@@ -92,14 +92,14 @@ int history_visit_timeline(struct history *history, const struct history_process
 struct history_range {
 	uint64_t from_ns, to_ns; /* that the profiles cover */
 	uint64_t profiles;
-	uint64_t processes; /* of the series, at its end */
+	uint64_t processes; /* whose sum it is, if more than one */
 };
 
 /*
- * Adds the profiles of the process's series that end after from_ns and not after
- * to_ns to an empty sum: allocated amounts of all, in-use amounts of the last. With
- * from_ns == to_ns it is the one profile of that time, which is the first to end at
- * it or after it. 0, -ENOENT when there is none, -EBADMSG, -ENOMEM or another -errno.
+ * Adds the profiles that the process is in, if they end after from_ns and not after
+ * to_ns, to an empty sum: allocated amounts of all, in-use amounts of the last. With
+ * from_ns == to_ns it is the one profile whose interval has that time in it, or else
+ * the one before. 0, -ENOENT when there is none, -EBADMSG, -ENOMEM or another -errno.
  */
 int history_read(struct history *history, const struct history_process *process, uint64_t from_ns,
 		 uint64_t to_ns, struct profile_sum *sum, struct history_range *range);

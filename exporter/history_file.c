@@ -1,7 +1,9 @@
 /*
- * A series is what one set of labels names, and has profiles; a process belongs to
- * the series that it is exported in, and has a timeline. Times are real time in
- * ns. A change here needs another version.
+ * A series is what one set of labels names, and has profiles; a row of the timeline
+ * says how a process did when the profile of that series and time was taken. A
+ * process may change its series: the one that died badly ends in another.
+ * process.series is the latest. Times are real time in ns. A change here needs
+ * another version.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,7 +25,7 @@ const struct database_kind history_file_kind = {
 		  "  end INTEGER NOT NULL," /* enum process_end */
 		  "  first_ns INTEGER NOT NULL,"
 		  "  last_ns INTEGER NOT NULL);"
-		  "CREATE INDEX process_by_series ON process (series, last_ns);"
+		  "CREATE INDEX process_by_time ON process (last_ns);"
 		  "CREATE TABLE profile ("
 		  "  id INTEGER PRIMARY KEY,"
 		  "  series INTEGER NOT NULL,"
@@ -35,8 +37,9 @@ const struct database_kind history_file_kind = {
 		  "CREATE INDEX profile_by_tier ON profile (tier, time_ns, series);"
 		  "CREATE INDEX profile_by_time ON profile (time_ns);"
 		  "CREATE TABLE timeline (" /* struct process_figures */
-		  "  process INTEGER NOT NULL,"
+		  "  series INTEGER NOT NULL,"
 		  "  time_ns INTEGER NOT NULL,"
+		  "  process INTEGER NOT NULL,"
 		  "  interval_ns INTEGER NOT NULL,"
 		  "  live_bytes INTEGER NOT NULL,"
 		  "  live_objects INTEGER NOT NULL,"
@@ -51,5 +54,6 @@ const struct database_kind history_file_kind = {
 		  "  rss_bytes INTEGER NOT NULL,"
 		  "  pss_bytes INTEGER NOT NULL,"
 		  "  swap_bytes INTEGER NOT NULL,"
-		  "  PRIMARY KEY (process, time_ns)) WITHOUT ROWID;",
+		  "  PRIMARY KEY (series, time_ns, process)) WITHOUT ROWID;"
+		  "CREATE INDEX timeline_by_process ON timeline (process, time_ns);",
 };

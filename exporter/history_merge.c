@@ -132,30 +132,28 @@ static int replace_profiles(struct history *history, const struct bucket *bucket
 
 /* ---- the timelines ---- */
 
-#define ITS_PROCESSES                                                                            \
-	"process IN (SELECT id FROM process WHERE series = ?1 AND last_ns > ?2 AND first_ns <= " \
-	"?3)"
-
 /* Beside max() SQLite takes the other columns from the row that has it. */
 static int replace_figures(struct history *history, const struct bucket *bucket)
 {
 	const int status = database_run(
 		history->database,
-		"INSERT OR REPLACE INTO timeline SELECT process, max(time_ns), sum(interval_ns), "
-		"live_bytes, live_objects, peak_bytes, allocated_bytes, sum(fresh_bytes), samples, "
-		"drops, sampling_interval, own_cpu_ns, own_bytes, rss_bytes, pss_bytes, swap_bytes "
-		"FROM timeline WHERE " ITS_PROCESSES " AND time_ns > ?2 AND time_ns <= ?3 "
+		"INSERT OR REPLACE INTO timeline SELECT series, max(time_ns), process, "
+		"sum(interval_ns), live_bytes, live_objects, peak_bytes, allocated_bytes, "
+		"sum(fresh_bytes), samples, drops, sampling_interval, own_cpu_ns, own_bytes, "
+		"rss_bytes, pss_bytes, swap_bytes FROM timeline "
+		"WHERE series = ? AND time_ns > ? AND time_ns <= ? "
 		"GROUP BY process HAVING count(*) > 1",
 		"iii", bucket->series, bucket->start_ns, bucket->end_ns);
 
 	if (status < 0)
 		return status;
-	return database_run(history->database,
-			    "DELETE FROM timeline WHERE " ITS_PROCESSES
-			    " AND time_ns > ?2 AND time_ns < "
-			    "(SELECT max(time_ns) FROM timeline AS later WHERE "
-			    "later.process = timeline.process AND later.time_ns <= ?3)",
-			    "iii", bucket->series, bucket->start_ns, bucket->end_ns);
+	return database_run(
+		history->database,
+		"DELETE FROM timeline WHERE series = ?1 AND time_ns > ?2 AND time_ns <= ?3 AND "
+		"EXISTS (SELECT 1 FROM timeline AS later WHERE later.process = timeline.process "
+		"AND later.series = ?1 AND later.time_ns > timeline.time_ns AND "
+		"later.time_ns <= ?3)",
+		"iii", bucket->series, bucket->start_ns, bucket->end_ns);
 }
 
 /* ---- the whole ---- */
@@ -163,16 +161,15 @@ static int replace_figures(struct history *history, const struct bucket *bucket)
 static int replace_bucket(struct history *history, const struct bucket *bucket,
 			  const struct merge *merge, const uint8_t *bytes, size_t size)
 {
-	int64_t processes;
-	int status = database_number(history->database,
-				     "SELECT count(*) FROM process WHERE series = ?1 AND "
-				     "last_ns > ?2 AND first_ns <= ?3",
-				     &processes, "iii", bucket->series, bucket->start_ns,
-				     bucket->end_ns);
+	int64_t rows;
+	int status =
+		database_number(history->database,
+				"SELECT count(*) FROM timeline WHERE series = ? AND "
+				"time_ns > ? AND time_ns <= ?",
+				&rows, "iii", bucket->series, bucket->start_ns, bucket->end_ns);
 
 	if (status == 0)
-		status = database_begin(history->database, size,
-					merge->count + 2 * (size_t)processes);
+		status = database_begin(history->database, size, merge->count + (size_t)rows);
 	if (status < 0)
 		return status;
 	status = replace_profiles(history, bucket, merge, bytes, size);

@@ -52,22 +52,23 @@ static enum process_end end_of(int64_t value)
 							     : PROCESS_RUNS;
 }
 
-#define PROCESS_COLUMNS                                                                            \
-	"process.id, process.series, process.pid, process.command, process.segment, process.end, " \
+#define PROCESS_COLUMNS                                                            \
+	"process.id, process.pid, process.command, process.segment, process.end, " \
 	"process.first_ns, process.last_ns, series.labels"
+
+#define ITS_SERIES "(SELECT DISTINCT series FROM timeline WHERE process = process.id)"
 
 static void take_process(struct history_process *process, const struct database_row *row)
 {
 	*process = (struct history_process){
 		.id = database_integer(row, 0),
-		.series = database_integer(row, 1),
-		.pid = (pid_t)number(row, 2),
-		.end = end_of(database_integer(row, 5)),
-		.first_ns = number(row, 6),
-		.last_ns = number(row, 7),
+		.pid = (pid_t)number(row, 1),
+		.end = end_of(database_integer(row, 4)),
+		.first_ns = number(row, 5),
+		.last_ns = number(row, 6),
 	};
-	snprintf(process->command, sizeof(process->command), "%s", database_text(row, 3));
-	snprintf(process->segment, sizeof(process->segment), "%s", database_text(row, 4));
+	snprintf(process->command, sizeof(process->command), "%s", database_text(row, 2));
+	snprintf(process->segment, sizeof(process->segment), "%s", database_text(row, 3));
 }
 
 static int visit_process(void *context, const struct database_row *row)
@@ -76,12 +77,12 @@ static int visit_process(void *context, const struct database_row *row)
 	struct history_process process;
 
 	take_process(&process, row);
-	process.labels = database_text(row, 8);
-	process.rows = number(row, 9);
-	process.live_bytes_max = number(row, 10);
-	process.live_bytes = number(row, 11);
-	process.profiles = number(row, 12);
-	process.bytes = number(row, 13);
+	process.labels = database_text(row, 7);
+	process.rows = number(row, 8);
+	process.live_bytes_max = number(row, 9);
+	process.live_bytes = number(row, 10);
+	process.profiles = number(row, 11);
+	process.bytes = number(row, 12);
 	return visit->visit(visit->context, &process);
 }
 
@@ -98,8 +99,8 @@ int history_visit_processes(struct history *history,
 		"(SELECT max(live_bytes) FROM timeline WHERE process = process.id), "
 		"(SELECT live_bytes FROM timeline WHERE process = process.id "
 		" ORDER BY time_ns DESC LIMIT 1), "
-		"(SELECT count(*) FROM profile WHERE profile.series = process.series), "
-		"(SELECT sum(length(pprof)) FROM profile WHERE profile.series = process.series) "
+		"(SELECT count(*) FROM profile WHERE profile.series IN " ITS_SERIES "), "
+		"(SELECT sum(length(pprof)) FROM profile WHERE profile.series IN " ITS_SERIES ") "
 		"FROM process JOIN series ON series.id = process.series "
 		"ORDER BY process.last_ns DESC, process.id DESC",
 		visit_process, &both, "");
@@ -186,65 +187,102 @@ int history_visit_timeline(struct history *history, const struct history_process
 struct reading {
 	struct profile_sum *sum;
 	struct history_range *range;
+	int64_t series; /* of the last profile */
 };
 
 /* The last one comes first. */
 static int add_profile(void *context, const struct database_row *row)
 {
-	const struct reading *const reading = context;
+	struct reading *const reading = context;
 	struct history_range *const range = reading->range;
 	const bool is_last = range->profiles++ == 0;
 	size_t size;
-	const uint8_t *const bytes = database_bytes(row, 2, &size);
+	const uint8_t *const bytes = database_bytes(row, 3, &size);
 
-	range->from_ns = number(row, 0);
-	if (is_last)
-		range->to_ns = number(row, 1);
+	range->from_ns = number(row, 1);
+	if (is_last) {
+		reading->series = database_integer(row, 0);
+		range->to_ns = number(row, 2);
+	}
 	return pprof_read(bytes, size, is_last, reading->sum, NULL);
 }
 
-#define PROFILE_COLUMNS "SELECT from_ns, time_ns, pprof FROM profile WHERE series = ?1 AND "
+#define PROFILE_COLUMNS "SELECT series, from_ns, time_ns, pprof FROM profile WHERE "
 
-static int read_time(struct history *history, int64_t series, int64_t at_ns,
+struct profile_place {
+	int64_t series, time_ns;
+};
+
+static int take_place(void *context, const struct database_row *row)
+{
+	struct profile_place *const place = context;
+
+	place->series = database_integer(row, 0);
+	place->time_ns = database_integer(row, 1);
+	return 0;
+}
+
+/* The row of the timeline whose interval has the time in it, or else the one before. */
+static int find_place(struct history *history, int64_t process, int64_t at_ns,
+		      struct profile_place *place)
+{
+	const int status = database_visit(
+		history->database,
+		"SELECT series, time_ns FROM timeline WHERE process = ? AND time_ns >= ?2 AND "
+		"time_ns - interval_ns < ?2 ORDER BY time_ns LIMIT 1",
+		take_place, place, "ii", process, at_ns);
+
+	if (status < 0 || place->series)
+		return status;
+	return database_visit(
+		history->database,
+		"SELECT series, time_ns FROM timeline WHERE process = ? AND time_ns <= ?2 AND "
+		"time_ns + ?3 >= ?2 ORDER BY time_ns DESC LIMIT 1",
+		take_place, place, "iii", process, at_ns, GAP_NS);
+}
+
+static int read_time(struct history *history, int64_t process, int64_t at_ns,
 		     struct reading *reading)
 {
-	int status = database_visit(history->database,
-				    PROFILE_COLUMNS "time_ns >= ?2 AND from_ns < ?2 "
-						    "ORDER BY time_ns LIMIT 1",
-				    add_profile, reading, "ii", series, at_ns);
+	struct profile_place place = {0};
+	const int status = find_place(history, process, at_ns, &place);
 
-	if (status == 0 && reading->range->profiles == 0)
-		status = database_visit(history->database,
-					PROFILE_COLUMNS "time_ns <= ?2 AND time_ns + ?3 >= ?2 "
-							"ORDER BY time_ns DESC LIMIT 1",
-					add_profile, reading, "iii", series, at_ns, GAP_NS);
-	return status;
+	if (status < 0)
+		return status;
+	return database_visit(history->database,
+			      PROFILE_COLUMNS
+			      "series = ? AND time_ns >= ? ORDER BY time_ns LIMIT 1",
+			      add_profile, reading, "ii", place.series, place.time_ns);
 }
 
 int history_read(struct history *history, const struct history_process *process, uint64_t from_ns,
 		 uint64_t to_ns, struct profile_sum *sum, struct history_range *range)
 {
-	struct reading reading = {sum, range};
+	struct reading reading = {.sum = sum, .range = range};
 	int64_t processes;
 	int status;
 
 	*range = (struct history_range){0};
 	if (from_ns == to_ns)
-		status = read_time(history, process->series, (int64_t)to_ns, &reading);
+		status = read_time(history, process->id, (int64_t)to_ns, &reading);
 	else
-		status = database_visit(history->database,
-					PROFILE_COLUMNS "time_ns > ?2 AND time_ns <= ?3 "
-							"ORDER BY time_ns DESC",
-					add_profile, &reading, "iii", process->series,
-					(int64_t)from_ns, (int64_t)to_ns);
+		status = database_visit(
+			history->database,
+			PROFILE_COLUMNS
+			"series IN (SELECT series FROM timeline WHERE process = ?1 AND "
+			"time_ns > ?2 AND time_ns <= ?3) AND time_ns > ?2 AND time_ns <= ?3 "
+			"ORDER BY time_ns DESC",
+			add_profile, &reading, "iii", process->id, (int64_t)from_ns,
+			(int64_t)to_ns);
 	if (status < 0)
 		return status;
 	if (range->profiles == 0)
 		return -ENOENT;
-	status = database_number(history->database,
-				 "SELECT count(*) FROM process WHERE series = ? AND "
-				 "first_ns < ?2 AND last_ns >= ?2",
-				 &processes, "ii", process->series, (int64_t)range->to_ns);
+	status = database_number(
+		history->database,
+		"SELECT count(DISTINCT process) FROM timeline WHERE series = ? AND "
+		"time_ns > ? AND time_ns <= ?",
+		&processes, "iii", reading.series, (int64_t)range->from_ns, (int64_t)range->to_ns);
 	range->processes = (uint64_t)processes;
 	return status;
 }
