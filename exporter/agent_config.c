@@ -8,11 +8,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "exporter/destination_environment.h"
+#include "exporter/history.h"
 
 #define FILE_SIZE_MAX (1 << 20)
 
@@ -78,7 +80,7 @@ static int check_url(const struct destination *destination)
 {
 	const char *const url = destination->url;
 
-	if (*url && (destination->kind == DESTINATION_DIRECTORY ||
+	if (*url && (destination->kind >= DESTINATION_DIRECTORY ||
 		     strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0))
 		return 0;
 	return log_wrong_use("'%s' is no address of a server: it wants http://HOST:PORT", url);
@@ -138,7 +140,39 @@ static int add_from_environment(struct agent_config *config)
 	return status;
 }
 
-static int add_destinations(struct agent_config *config)
+/* Where the agent remembers things, unless the history has a place of its own. */
+static int history_path(const struct options *options, char path[PATH_MAX])
+{
+	const char *const systemd = getenv("STATE_DIRECTORY");
+	const char *const folder = *options->state_directory ? options->state_directory : systemd;
+	int length;
+
+	if (!*options->history && (!folder || !*folder))
+		return history_default_path(path);
+	if (*options->history)
+		length = snprintf(path, PATH_MAX, "%s", options->history);
+	else
+		length = snprintf(path, PATH_MAX, "%s/history.db", folder);
+	return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int add_history(struct agent_config *config)
+{
+	struct destination *added;
+	char path[PATH_MAX];
+	int status = history_path(&config->options, path);
+
+	if (status < 0)
+		return log_failure("there is no place for the history: %s; name one with "
+				   "--history, or do without by --no-history",
+				   strerror(-status));
+	status = add_destination(config, DESTINATION_HISTORY, path, &added);
+	if (status == 0)
+		added->directory_bytes = config->options.history_bytes;
+	return status;
+}
+
+static int add_destinations(struct agent_config *config, const struct command *command)
 {
 	const struct options *const options = &config->options;
 	const struct option_texts *const given[SINK_OPTIONS] = {&options->push, &options->ingest,
@@ -151,6 +185,9 @@ static int add_destinations(struct agent_config *config)
 		status = add_given(config, sink_options[i].kind, given[i]);
 	if (status == 0 && in_file == 0 && config->destination_count == 0)
 		status = add_from_environment(config);
+	/* `heaptide run` leaves its segment behind, and keeps no history. */
+	if (status == 0 && strcmp(command->name, "agent") == 0 && !options->no_history)
+		status = add_history(config);
 	return status;
 }
 
@@ -282,7 +319,7 @@ int agent_config_read(struct agent_config *config, const struct command *command
 	if (*options->config)
 		status = read_file(config, command);
 	if (status == 0)
-		status = add_destinations(config);
+		status = add_destinations(config, command);
 	if (status != 0)
 		agent_config_free(config);
 	return status;

@@ -197,7 +197,7 @@ static int start(struct service *service)
 		return status;
 	if (service->sinks.count == 0)
 		return log_wrong_use("there is nothing to do: say where profiles go, with --push, "
-				     "--otlp, --parca or --folder");
+				     "--otlp, --parca or --folder, or leave out --no-history");
 	settings = settings_of(service);
 	return agent_new(&settings, &service->agent);
 }

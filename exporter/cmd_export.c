@@ -8,7 +8,7 @@
 
 #include "exporter/command.h"
 #include "exporter/profile_export.h"
-#include "exporter/targets.h"
+#include "exporter/profile_source.h"
 
 /* What can be done with the file next: a command, which the file's name follows. */
 static const char *const next_steps[PROFILE_EXPORT_FORMAT_COUNT] = {
@@ -61,25 +61,17 @@ static int export_profile(const struct profile *profile, const struct options *o
 
 static int export_run(const struct options *options, char **arguments)
 {
-	const struct profile_options profile_options = {
-		.sysroot = *options->sysroot ? options->sysroot : NULL,
-		.lines = options->lines,
-	};
-	struct snapshot *snapshot = NULL;
-	struct profile *profile = NULL;
-	struct target target;
+	struct profile_source source;
 	int status = check_options(options);
 
+	if (status == 0 && options->at.count > 1)
+		return log_wrong_use("--at is of one time");
 	if (status == 0)
-		status = targets_open(options, *arguments, &target, &snapshot);
+		status = profile_source_open(&source, options, *arguments);
 	if (status != 0)
 		return status;
-	if (profile_new(snapshot, &profile_options, &profile) == 0)
-		status = export_profile(profile, options);
-	else
-		status = log_failure("out of memory");
-	profile_free(profile);
-	snapshot_free(snapshot);
+	status = export_profile(source.profile, options);
+	profile_source_close(&source);
 	return status;
 }
 
@@ -95,7 +87,10 @@ const struct command command_export = {
 		"graphs, "
 		"`speedscope` is for www.speedscope.app, `gperftools` for `google-pprof` and "
 		"`jeprof`, and `json` has all that is known, with errors and histograms.\n\n"
-		"A file appears under its name when it is complete, in place of an older one.",
+		"A file appears under its name when it is complete, in place of an older one.\n\n"
+		"With --at or --from the profile comes from the local history that `heaptide "
+		"agent` "
+		"keeps.",
 	.examples =
 		"heaptide export redis-server\n"
 		"heaptide export 4711 --format folded --metric alloc_space -o - | flamegraph.pl\n"

@@ -16,7 +16,7 @@
 static const char *const kind_names[DESTINATION_KINDS] = {
 	[DESTINATION_PUSH] = "push",	    [DESTINATION_INGEST] = "ingest",
 	[DESTINATION_OTLP] = "otlp",	    [DESTINATION_PARCA] = "parca",
-	[DESTINATION_DIRECTORY] = "folder",
+	[DESTINATION_DIRECTORY] = "folder", [DESTINATION_HISTORY] = "history",
 };
 
 /* The strings of a destination that the configuration names. */

@@ -19,13 +19,14 @@ enum destination_kind {
 	DESTINATION_OTLP,
 	DESTINATION_PARCA,
 	DESTINATION_DIRECTORY,
+	DESTINATION_HISTORY,
 	DESTINATION_KINDS
 };
 
 /* Strings are its own; NULL: not given. */
 struct destination {
 	enum destination_kind kind;
-	char *url; /* without user and password; or the directory */
+	char *url; /* without user and password; or the directory or file */
 	char *user, *password, *token, *tenant;
 	struct labels headers; /* names and values */
 	char *ca_file, *certificate_file, *key_file, *proxy;

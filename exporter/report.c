@@ -187,6 +187,26 @@ static int fill_histogram(struct report *report, enum segment_histogram_kind kin
 
 /* Sizes, lifetimes and threads are recorded for what was allocated and for what is
  * in use only. */
+/* Stored profiles have amounts only. */
+static int check_stored(const struct report_request *request, char *error, size_t error_size)
+{
+	const unsigned kept = 1U << VIEW_INUSE | 1U << VIEW_ALLOC;
+
+	if (!request->stored)
+		return 0;
+	if (request->by >= REPORT_BY_SIZE)
+		snprintf(error, error_size,
+			 "--by %s needs a segment: stored profiles have stacks only",
+			 by_names[request->by]);
+	else if (!request->overview && request->views & ~kept)
+		snprintf(error, error_size,
+			 "stored profiles have what is in use and was allocated, not --view %s",
+			 view_names[request->views & 1U << VIEW_PEAK ? VIEW_PEAK : VIEW_TEMPORARY]);
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int check_views(const struct report_request *request, char *error, size_t error_size)
 {
 	const unsigned recorded = 1U << VIEW_INUSE | 1U << VIEW_ALLOC;
@@ -233,6 +253,8 @@ int report_fill(struct report *report, const struct profile *profile,
 {
 	int status = check_views(request, error, error_size);
 
+	if (!status)
+		status = check_stored(request, error, error_size);
 	*report = (struct report){.profile = profile, .request = *request};
 	if (status)
 		return status;

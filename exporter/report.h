@@ -33,6 +33,7 @@ struct report_request {
 	bool lines;	    /* rows are source lines instead of functions */
 	bool by_cumulative; /* order of the rows, instead of by flat amount */
 	bool is_alive;	    /* the process still runs */
+	const char *stored; /* not from a segment, but of what this says; else NULL */
 	uint64_t top;	    /* rows per table */
 	uint64_t young_ns;
 	const char *focus, *ignore; /* "" or NULL: none */

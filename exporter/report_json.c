@@ -12,6 +12,8 @@ static const char *state_name(const struct report *report)
 {
 	if (report->request.is_alive)
 		return "running";
+	if (report->request.stored)
+		return "stored";
 	return report->profile->snapshot->ended ? "ended" : "killed";
 }
 
@@ -209,6 +211,8 @@ void report_json_print(const struct report *report, FILE *out)
 	snapshot_json_head(&json, "heaptide-report", REPORT_JSON_VERSION,
 			   report->profile->snapshot);
 	json_string(&json, "state", state_name(report));
+	if (report->request.stored)
+		json_string(&json, "stored", report->request.stored);
 	write_totals(&json, report);
 	write_tables(&json, report);
 	snapshot_json_warnings(&json, report->profile);

@@ -73,6 +73,20 @@ static void print_process(const struct snapshot *snapshot, bool is_alive, FILE *
 	print_command_line(snapshot, out, width);
 }
 
+static void print_stored(const struct report *report, FILE *out)
+{
+	const struct snapshot *const snapshot = report->profile->snapshot;
+
+	text_table_put(out, snapshot->command, 0);
+	if (snapshot->pid)
+		fprintf(out, " (pid %" PRIu32 ")", snapshot->pid);
+	fputs(", ", out);
+	text_table_put(out, report->request.stored, 0);
+	fprintf(out, "\n\n  in use     %s\n",
+		amount_text_sentence(&report->totals[VIEW_INUSE]).text);
+	fprintf(out, "  allocated  %s\n", amount_text_sentence(&report->totals[VIEW_ALLOC]).text);
+}
+
 static void print_totals(const struct report *report, FILE *out)
 {
 	const struct snapshot *const snapshot = report->profile->snapshot;
@@ -177,6 +191,10 @@ int report_text_print(const struct report *report, FILE *out, unsigned width)
 	const struct snapshot *const snapshot = report->profile->snapshot;
 	int status;
 
+	if (report->request.stored) {
+		print_stored(report, out);
+		return report_tables_print(report, out, width);
+	}
 	print_process(snapshot, report->request.is_alive, out, width);
 	print_totals(report, out);
 	print_sampling(snapshot, out);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "exporter/folder.h"
+#include "exporter/history_sink.h"
 #include "exporter/log.h"
 #include "exporter/otlp.h"
 #include "exporter/parca.h"
@@ -29,6 +30,7 @@ static const struct kind kinds[DESTINATION_KINDS] = {
 	[DESTINATION_OTLP] = {&otlp_driver, otlp_open},
 	[DESTINATION_PARCA] = {&parca_driver, parca_open},
 	[DESTINATION_DIRECTORY] = {&folder_driver, folder_open},
+	[DESTINATION_HISTORY] = {&history_sink_driver, history_sink_open},
 };
 
 /* ---- what is owed ---- */
