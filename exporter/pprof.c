@@ -113,6 +113,7 @@ static int64_t add_string(struct encoder *encoder, const char *text)
 
 static void add_types(struct encoder *encoder)
 {
+	const bool shows_alloc = encoder->options->only_alloc || encoder->options->shows_alloc;
 	Pprof__ValueType *const period = &encoder->types[METRIC_COUNT];
 
 	add_string(encoder, "");
@@ -132,9 +133,7 @@ static void add_types(struct encoder *encoder)
 	encoder->message.period_type = period;
 	encoder->message.period = (int64_t)encoder->profile->snapshot->interval;
 	encoder->message.default_sample_type = add_string(
-		encoder,
-		metric_table[encoder->options->only_alloc ? METRIC_ALLOC_SPACE : METRIC_INUSE_SPACE]
-			.name);
+		encoder, metric_table[shows_alloc ? METRIC_ALLOC_SPACE : METRIC_INUSE_SPACE].name);
 }
 
 static void add_mappings(struct encoder *encoder)

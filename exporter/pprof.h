@@ -15,6 +15,7 @@
 struct pprof_options {
 	bool extra; /* after Go's four values also those of the peak and of temporary blocks */
 	bool only_alloc, only_inuse; /* two of the four values */
+	bool shows_alloc;	     /* readers show the allocated bytes first */
 	bool runtime_addresses;	     /* as the process has them, under its true mappings */
 	uint64_t time_ns;	     /* 0: when the snapshot was taken */
 	uint64_t duration_ns;	     /* of the interval that it is about; 0: none */

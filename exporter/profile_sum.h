@@ -33,6 +33,13 @@ int profile_sum_add(struct profile_sum *sum, const struct profile *profile);
  */
 int profile_sum_fold(struct profile_sum *sum, size_t stacks);
 
+/*
+ * Gives each binary's addresses a range of their own, which its build id or path
+ * alone determines: for readers who know a place by its address only. Nothing may
+ * be added afterwards.
+ */
+void profile_sum_spread(struct profile_sum *sum);
+
 /* The sum so far. It belongs to `sum`, and holds until that changes. */
 const struct profile *profile_sum_profile(struct profile_sum *sum);
 
