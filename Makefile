@@ -30,13 +30,13 @@ compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 # Debian's packages: what the build needs, what the demo adds, what the tests add.
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libprotobuf-c-dev protobuf-c-compiler zlib1g-dev \
-	libdw-dev libelf-dev libcurl4-openssl-dev libsqlite3-dev libjemalloc-dev \
+	libdw-dev libelf-dev libcurl4-openssl-dev libmicrohttpd-dev libsqlite3-dev libjemalloc-dev \
 	libiberty-dev systemtap-sdt-dev
 DEMO_PACKAGES  := redis-server redis-tools python3-minimal
 TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format shellcheck check bats perl file binutils \
 	jq xz-utils git procps util-linux strace gdb valgrind libunwind-dev elfutils debuginfod \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 libjemalloc2 \
-	python3 sqlite3 nodejs musl-tools rustc
+	python3 sqlite3 nodejs musl-tools rustc curl prometheus
 
 # ---------------------------------------------------------------- flags
 
@@ -53,7 +53,7 @@ LIB_CFLAGS := $(COMMON) -fPIC -fvisibility=hidden -fno-omit-frame-pointer -fno-s
 LIB_LDFLAGS := -shared -Wl,--version-script=interpose/exports.map -Wl,-z,now -Wl,-z,relro \
 	-Wl,-z,defs -Wl,-soname,libheaptide.so -Wl,--hash-style=gnu
 
-READER_PACKAGES := libprotobuf-c zlib libdw libelf libcurl sqlite3
+READER_PACKAGES := libprotobuf-c zlib libdw libelf libcurl libmicrohttpd sqlite3
 READER_CFLAGS := $(COMMON) -D_FILE_OFFSET_BITS=64 -I$(B)/exporter/proto \
 	$(shell pkg-config --cflags $(READER_PACKAGES) 2>/dev/null)
 READER_LIBS   := $(shell pkg-config --libs $(READER_PACKAGES) 2>/dev/null) -liberty -lm

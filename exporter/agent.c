@@ -146,6 +146,9 @@ static void add_member(struct agent *agent, const struct target *target)
 		member->is_hidden = true;
 	else
 		note_end(member);
+	if (!member->has_ended && !member->is_ignored)
+		roster_add(settings->roster, member->path,
+			   labels_get(&member->labels, LABELS_SERVICE), member->watch.pid);
 }
 
 static struct member *find_member(struct agent *agent, const char *path)
@@ -161,6 +164,7 @@ static void remove_member(struct agent *agent, struct member *member)
 {
 	struct member **link = &agent->members;
 
+	roster_remove(agent->settings.roster, member->path);
 	while (*link != member)
 		link = &(*link)->next;
 	*link = member->next;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "exporter/options.h"
+#include "exporter/roster.h"
 #include "exporter/service.h"
 #include "exporter/sink_set.h"
 #include "exporter/state.h"
@@ -26,6 +27,7 @@ struct agent_settings {
 	struct symbol_cache *cache;
 	struct state *state;
 	struct sink_set *sinks;
+	struct roster *roster; /* what other threads may know */
 };
 
 struct agent;

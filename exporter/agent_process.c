@@ -24,6 +24,7 @@
 
 #include "exporter/agent.h"
 #include "exporter/agent_config.h"
+#include "exporter/pull.h"
 #include "exporter/sink_set.h"
 #include "exporter/upload.h"
 
@@ -42,6 +43,8 @@ struct service {
 	struct state *state;
 	struct symbol_cache *cache;
 	struct sink_set sinks;
+	struct roster *roster;
+	struct pull *pull; /* NULL: nobody is listened to */
 	struct agent *agent;
 	int signal_fd, control_fd; /* one of them */
 	bool is_beside_run;
@@ -78,6 +81,7 @@ static struct agent_settings settings_of(struct service *service)
 		.cache = service->cache,
 		.state = service->state,
 		.sinks = &service->sinks,
+		.roster = service->roster,
 	};
 }
 
@@ -157,6 +161,22 @@ static bool take_signals(struct service *service)
 	return false;
 }
 
+/* For those who ask how the sinks are doing. */
+static void publish_sinks(const struct service *service)
+{
+	struct roster_sink *const sinks = calloc(service->sinks.count + 1, sizeof(*sinks));
+
+	for (size_t i = 0; sinks && i < service->sinks.count; i++) {
+		const struct sink *const sink = service->sinks.entries[i].sink;
+
+		snprintf(sinks[i].name, sizeof(sinks[i].name), "%s", sink_name(sink));
+		sinks[i].counters = sink_counters(sink);
+	}
+	if (sinks)
+		roster_set_sinks(service->roster, sinks, service->sinks.count);
+	free(sinks);
+}
+
 static void loop(struct service *service)
 {
 	const bool has_signals = service->signal_fd >= 0;
@@ -167,6 +187,7 @@ static void loop(struct service *service)
 
 	for (;;) {
 		agent_work(service->agent);
+		publish_sinks(service);
 		if (poll(events, 2, -1) < 0 && errno != EINTR)
 			return;
 		if (events[1].revents && (!has_signals || take_signals(service)))
@@ -176,6 +197,19 @@ static void loop(struct service *service)
 
 /* ---- life ---- */
 
+static int start_listening(struct service *service)
+{
+	const struct options *const options = &service->config.options;
+	const struct pull_settings settings = {
+		.listen = options->listen,
+		.token_file = options->listen_token,
+		.roster = service->roster,
+		.cache = service->cache,
+	};
+
+	return *options->listen ? pull_start(&settings, &service->pull) : 0;
+}
+
 static int start(struct service *service)
 {
 	struct agent_settings settings;
@@ -184,9 +218,10 @@ static int start(struct service *service)
 	if (status != 0)
 		return status;
 	service->cache = symbol_cache_new(CACHE_BYTES);
+	service->roster = roster_new();
 	service->sinks.state = service->state;
 	service->sinks.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!service->cache || service->sinks.done_fd < 0 || upload_init() != 0)
+	if (!service->cache || !service->roster || service->sinks.done_fd < 0 || upload_init() != 0)
 		return log_failure("out of memory");
 	if (!service->is_beside_run)
 		status = open_signals(service);
@@ -195,15 +230,18 @@ static int start(struct service *service)
 					    service->config.destination_count, 0);
 	if (status != 0)
 		return status;
-	if (service->sinks.count == 0)
+	if (service->sinks.count == 0 && !*service->config.options.listen)
 		return log_wrong_use("there is nothing to do: say where profiles go, with --push, "
-				     "--otlp, --parca or --folder, or leave out --no-history");
+				     "--otlp, --parca or --folder, or who may ask, with --listen, "
+				     "or leave out --no-history");
 	settings = settings_of(service);
-	return agent_new(&settings, &service->agent);
+	status = agent_new(&settings, &service->agent);
+	return status == 0 ? start_listening(service) : status;
 }
 
 static void stop(struct service *service)
 {
+	pull_stop(service->pull);
 	if (service->agent)
 		agent_finish(service->agent);
 	sink_set_close(&service->sinks, now_ns() + FLUSH_NS);
@@ -211,6 +249,7 @@ static void stop(struct service *service)
 		agent_free(service->agent);
 	state_close(service->state);
 	symbol_cache_free(service->cache);
+	roster_free(service->roster);
 	agent_config_free(&service->config);
 	if (service->signal_fd >= 0)
 		close(service->signal_fd);
