@@ -78,7 +78,11 @@ static void write_line(const char *level, const char *format, va_list arguments)
 		write_json(level, line);
 		return;
 	}
-	length = strlen(line);
+	/* File names and the like come from others, and may hold what a terminal
+	 * would obey. */
+	for (length = 0; line[length]; length++)
+		if (iscntrl((unsigned char)line[length]))
+			line[length] = '?';
 	line[length++] = '\n';
 	write_all(line, length);
 }

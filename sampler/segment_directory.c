@@ -56,6 +56,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static long open_existing(const char *path, bool is_own)
+{
+	const long fd = syscall(SYS_openat, AT_FDCWD, path,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_own ? O_NOFOLLOW : 0), 0);
+
+	return fd >= 0 ? fd : -errno;
+}
+
 long segment_directory_open(const char *path)
 {
 	static char own[PATH_SIZE];
@@ -67,12 +75,13 @@ long segment_directory_open(const char *path)
 			      geteuid());
 		path = own;
 	}
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return -errno;
-	const long fd = syscall(SYS_openat, AT_FDCWD, path,
-				O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_own ? O_NOFOLLOW : 0), 0);
+	/* Opened before it is made: a sandbox that lets no file be opened says no to
+	 * that, where an unexpected mkdir may be the end of the process. */
+	long fd = open_existing(path, is_own);
+	if (fd == -ENOENT && (mkdir(path, 0700) == 0 || errno == EEXIST))
+		fd = open_existing(path, is_own);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (is_own && (fstat(fd, &status) != 0 || status.st_uid != geteuid() ||
 		       (status.st_mode & 077) != 0)) {
 		syscall(SYS_close, fd);

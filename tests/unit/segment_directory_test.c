@@ -36,9 +36,12 @@ static long open_fresh(void)
 static const char *name_of(unsigned ago)
 {
 	static char name[64];
+	static time_t now;
 
+	if (!now)
+		now = time(NULL);
 	snprintf(name, sizeof(name), "some.name.%u.%llu.heaptide", 1000 + ago,
-		 (unsigned long long)(time(NULL) - ago) * 1000);
+		 (unsigned long long)(now - ago) * 1000);
 	return name;
 }
 
