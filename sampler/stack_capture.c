@@ -7,9 +7,8 @@
  * Context: inside malloc of somebody else's program, see the header. What a
  * sound stack leads through cannot be unloaded meanwhile; nothing guards against
  * a made-up address in a library that another thread unloads at that moment.
- * Invariant: the stack pointer rises with every step, except where a signal
- * handler ends, so a walk cannot go round in circles; nothing on the stack is
- * read but through stack_bounds_load().
+ * Invariant: the stack pointer rises with every step, except from one stack to
+ * another; nothing on a stack is read but through stack_bounds_load().
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -73,15 +72,18 @@ static bool load(struct walk *walk, uintptr_t address, uintptr_t *word)
 	return address % WORD == 0 && stack_bounds_load(&walk->bounds, address, word);
 }
 
-/* A return address found by a guess must be in code, behind a call. */
-static bool is_likely_return_address(uintptr_t ip)
+/* What was found by a guess must be in code, behind a call; or in code and with
+ * no frame pointer, by which the outermost frame is marked. */
+static bool is_likely_caller(const struct frame *frame)
 {
-	const struct module *module = module_table_find(ip - 1);
+	const struct module *module = module_table_find(frame->ip - 1);
+	const struct elf_image *image = module ? &module->image : NULL;
 
 	if (!module)
-		return ip > LOWEST_CODE;
-	return ip >= module->image.text_start + STACK_ARCH_CALL_MAX &&
-	       ip <= module->image.text_end && stack_arch_follows_call((const uint8_t *)ip);
+		return frame->ip > LOWEST_CODE;
+	return frame->ip >= image->text_start + STACK_ARCH_CALL_MAX &&
+	       frame->ip <= image->text_end &&
+	       (frame->bp == 0 || stack_arch_follows_call((const uint8_t *)frame->ip));
 }
 
 static enum step step_by_frame_pointer(struct walk *walk, struct frame *frame)
@@ -92,6 +94,30 @@ static enum step step_by_frame_pointer(struct walk *walk, struct frame *frame)
 	    !load(walk, frame->bp + WORD, &ip))
 		return STEP_IMPOSSIBLE;
 	*frame = (struct frame){stack_arch_code_address(ip), frame->bp + 2 * WORD, bp};
+	return STEP_MADE;
+}
+
+/* The frame pointer may lead from a thread's own stack to one that the program
+ * made: Go calls C on the thread's stack, and runs on its own ones. */
+static void follow_to_other_stack(struct walk *walk, struct frame *frame)
+{
+	struct stack_bounds other;
+
+	if (walk->bounds.grows || frame->bp - walk->bounds.low < walk->bounds.size)
+		return;
+	stack_bounds_find(&other, frame->bp);
+	if (!other.grows)
+		return;
+	walk->bounds = other;
+	frame->sp = frame->bp;
+}
+
+/* A step by a guess: what it leads to must look like a caller. */
+static enum step step_without_rule(struct walk *walk, struct frame *frame)
+{
+	follow_to_other_stack(walk, frame);
+	if (step_by_frame_pointer(walk, frame) != STEP_MADE || !is_likely_caller(frame))
+		return STEP_IMPOSSIBLE;
 	return STEP_MADE;
 }
 
@@ -184,10 +210,9 @@ static RARE enum step step_otherwise(struct walk *walk, struct frame *frame, uin
 		return step_by_full_rule(walk, frame, rule);
 	if (is_marked_outermost(walk, frame))
 		return STEP_OUTERMOST;
-	if (packed == UNWIND_RULE_UNKNOWN || step_by_frame_pointer(walk, frame) != STEP_MADE ||
-	    !is_likely_return_address(frame->ip))
+	if (packed == UNWIND_RULE_UNKNOWN)
 		return STEP_IMPOSSIBLE;
-	return STEP_MADE;
+	return step_without_rule(walk, frame);
 }
 
 /* Makes the module that holds `code` the current one; false when there is none. */

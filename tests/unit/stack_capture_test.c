@@ -539,6 +539,42 @@ START_TEST(a_coroutines_frames_are_seen)
 }
 END_TEST
 
+#if defined(__x86_64__)
+/* Calls a function on another stack, as Go calls C: no unwind information, but
+ * the frame pointer stays. */
+__asm__(".text\n"
+	"call_on_stack:\n"
+	"	push %rbp\n"
+	"	mov %rsp, %rbp\n"
+	"	mov %rsi, %rsp\n"
+	"	call *%rdi\n"
+	"	mov %rbp, %rsp\n"
+	"	pop %rbp\n"
+	"	ret\n");
+
+void call_on_stack(void (*function)(void), char *stack_end);
+
+static char *own_stack_end;
+
+static void take_on_own_stack(void)
+{
+	NOTE();
+	call_on_stack(take_in_chain, own_stack_end);
+	NO_TAIL_CALL();
+}
+
+START_TEST(a_call_from_a_stack_of_its_own_to_the_threads_is_followed_back)
+{
+	char room[8 * PAGE] __attribute__((aligned(16)));
+
+	own_stack_end = room + sizeof(room);
+	start_test();
+	start_coroutine(map_stack(4 * PAGE), 4 * PAGE, take_on_own_stack);
+	ck_assert_whole_stack();
+}
+END_TEST
+#endif
+
 static void *run_coroutine_in_thread(void *stack)
 {
 	start_coroutine(stack, 4 * PAGE, take_and_return_twice);
@@ -1064,14 +1100,15 @@ START_TEST(a_first_capture_takes_little_stack)
 END_TEST
 
 #if defined(__x86_64__)
-#define OF_THIS_ARCHITECTURE                                                 \
-	the_faulting_instruction_is_in_the_handlers_stack,                   \
-		every_instruction_of_a_sort_can_be_left,                     \
-		every_instruction_of_allocating_and_printing_can_be_left,    \
-		every_instruction_can_be_left_on_an_alternate_stack,         \
-		every_instruction_of_the_kernels_clock_can_be_left,          \
-		assembly_with_a_frame_pointer_is_passed,                     \
-		assembly_that_gives_no_hint_ends_the_stack_and_that_is_said, \
+#define OF_THIS_ARCHITECTURE                                                    \
+	the_faulting_instruction_is_in_the_handlers_stack,                      \
+		every_instruction_of_a_sort_can_be_left,                        \
+		every_instruction_of_allocating_and_printing_can_be_left,       \
+		every_instruction_can_be_left_on_an_alternate_stack,            \
+		every_instruction_of_the_kernels_clock_can_be_left,             \
+		assembly_with_a_frame_pointer_is_passed,                        \
+		a_call_from_a_stack_of_its_own_to_the_threads_is_followed_back, \
+		assembly_that_gives_no_hint_ends_the_stack_and_that_is_said,    \
 		code_made_at_run_time_with_a_frame_pointer_is_passed,
 #else
 #define OF_THIS_ARCHITECTURE
