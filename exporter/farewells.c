@@ -12,31 +12,48 @@
 
 #include "exporter/log.h"
 
+/* Those whose last amounts are in one job, so that it has one reference here. */
 struct farewell {
-	struct member *member;
+	struct member *members;
 	struct job *job;
 	struct farewell *next;
 };
 
+static struct farewell *find(const struct farewells *farewells, const struct job *job)
+{
+	struct farewell *farewell = farewells->first;
+
+	while (farewell && farewell->job != job)
+		farewell = farewell->next;
+	return farewell;
+}
+
 void farewells_add(struct farewells *farewells, struct member *member, struct job *job)
 {
-	struct farewell *const farewell = calloc(1, sizeof(*farewell));
+	struct farewell *farewell = find(farewells, job);
 
 	if (!farewell) {
-		member_free(member);
-		return;
+		farewell = calloc(1, sizeof(*farewell));
+		if (!farewell) {
+			member_free(member);
+			return;
+		}
+		farewell->job = job ? job_ref(job) : NULL;
+		farewell->next = farewells->first;
+		farewells->first = farewell;
 	}
-	*farewell = (struct farewell){member, job ? job_ref(job) : NULL, farewells->first};
-	farewells->first = farewell;
+	member->next = farewell->members;
+	farewell->members = member;
 }
 
 bool farewells_have(const struct farewells *farewells, const char *path)
 {
-	const struct farewell *farewell = farewells->first;
-
-	while (farewell && strcmp(farewell->member->path, path) != 0)
-		farewell = farewell->next;
-	return farewell != NULL;
+	for (const struct farewell *farewell = farewells->first; farewell;
+	     farewell = farewell->next)
+		for (const struct member *member = farewell->members; member; member = member->next)
+			if (strcmp(member->path, path) == 0)
+				return true;
+	return false;
 }
 
 static void bury(const struct member *member, struct state *state, bool keep)
@@ -48,8 +65,13 @@ static void bury(const struct member *member, struct state *state, bool keep)
 
 static void release(struct farewell *farewell)
 {
+	while (farewell->members) {
+		struct member *const member = farewell->members;
+
+		farewell->members = member->next;
+		member_free(member);
+	}
 	job_unref(farewell->job);
-	member_free(farewell->member);
 	free(farewell);
 }
 
@@ -63,7 +85,8 @@ void farewells_bury(struct farewells *farewells, struct state *state, bool keep)
 			continue;
 		}
 		*link = farewell->next;
-		bury(farewell->member, state, keep);
+		for (const struct member *member = farewell->members; member; member = member->next)
+			bury(member, state, keep);
 		release(farewell);
 	}
 }

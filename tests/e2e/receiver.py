@@ -4,7 +4,7 @@
 # A server that takes whatever is sent to it, keeps each request in a folder,
 # and answers as a script tells it to.
 #
-# usage: receiver.py FOLDER [--answers A,B,...] [--certificate FILE --key FILE]
+# usage: receiver.py FOLDER [--answers A,B,...] [--port N] [--certificate FILE --key FILE]
 #
 # Writes the port to FOLDER/port. Request N becomes FOLDER/N.body (as sent) and
 # FOLDER/N.json (method, path, headers, time). An answer is a status with an optional
@@ -79,7 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(option("--port") or 0)), Handler)
 server.daemon_threads = True
 if option("--certificate"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
