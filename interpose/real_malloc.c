@@ -81,9 +81,10 @@ const struct link_map *real_malloc_object(const void *address)
 
 void real_malloc_forget_errors(void)
 {
-	/* The first call takes the message, the second releases it. */
-	dlerror();
-	dlerror();
+	/* A search that succeeds takes the message back. dlerror() would as well,
+	 * but translates it under the lock of setlocale() and newlocale(), which
+	 * the caller may hold: they allocate. */
+	dlsym(RTLD_DEFAULT, "malloc");
 }
 
 /* glibc's own names, for when its allocator is not behind us in the loader's order. */

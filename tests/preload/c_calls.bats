@@ -57,6 +57,11 @@ load preload
 	holds c_calls no_loader_error_is_left_behind
 }
 
+@test "the first allocation may come while the locale is locked" {
+	behind=$programs/early_locale_plugin.so unchanged timeout 20 bash -c 'LC_ALL=C; echo $((1)) | sort'
+	behind=$programs/early_locale_plugin.so holds c_calls no_loader_error_is_left_behind
+}
+
 @test "wrong frees get the allocator's own verdict" {
 	local mistake
 
