@@ -276,7 +276,8 @@ uint32_t process_follow_control(void)
 	if (__builtin_expect(wanted == known, 1) ||
 	    !atomic_compare_exchange_strong(&process.control_generation, &known, wanted))
 		return known;
-	const uint64_t interval = atomic_load(&header->control_interval);
+	/* Taken, so that a later wish does not bring this one back. */
+	const uint64_t interval = atomic_exchange(&header->control_interval, 0);
 	if (interval)
 		set_interval(interval);
 	set_active(atomic_load(&header->control_switch) != SEGMENT_OFF);

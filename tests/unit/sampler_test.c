@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "sampler/free_filter.h"
+#include "sampler/process.h"
 #include "sampler/sample_clock.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/unit.h"
@@ -376,6 +377,26 @@ START_TEST(a_dormant_process_can_be_woken)
 }
 END_TEST
 
+START_TEST(a_wish_that_was_followed_does_not_come_back)
+{
+	char error[SNAPSHOT_ERROR_SIZE];
+
+	start(1, MIB, 1);
+	allocate(100, 1);
+	ck_assert_int_eq(snapshot_control(fixture_path(&settings), 64 * KIB, -1, error), 0);
+	allocate(100, 1);
+	process_raise_interval(128 * KIB); /* as the budget may demand */
+	ck_assert_int_eq(snapshot_control(fixture_path(&settings), 0, 1, error), 0);
+	for (int i = 0; i < 20; i++)
+		allocate(MIB, 1);
+	struct snapshot *snapshot = fixture_snapshot(&settings);
+
+	ck_assert_uint_eq(snapshot->interval, 128 * KIB);
+	snapshot_free(snapshot);
+	fixture_remove(&settings);
+}
+END_TEST
+
 START_TEST(a_block_put_back_after_a_failed_realloc_is_unchanged)
 {
 	struct sampler_aside aside;
@@ -541,7 +562,8 @@ UNIT_MAIN(a_sample_that_the_parent_began_is_not_charged_by_its_child,
 	  estimates_stay_unbiased_when_the_interval_changes_often,
 	  estimates_stay_unbiased_when_the_table_is_thinned, a_full_stack_table_loses_no_bytes,
 	  threads_drop_nothing_while_the_table_is_thinned, switching_off_keeps_following_frees,
-	  a_dormant_process_can_be_woken, a_block_put_back_after_a_failed_realloc_is_unchanged,
+	  a_dormant_process_can_be_woken, a_wish_that_was_followed_does_not_come_back,
+	  a_block_put_back_after_a_failed_realloc_is_unchanged,
 	  a_missed_free_heals_when_the_address_returns,
 	  a_slow_path_that_interrupts_another_is_dropped_and_counted,
 	  a_slow_path_left_by_longjmp_is_forgotten, a_forked_child_has_a_segment_of_its_own)
