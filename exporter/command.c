@@ -11,6 +11,7 @@
 extern const struct command command_run;
 extern const struct command command_ps;
 extern const struct command command_report;
+extern const struct command command_diff;
 extern const struct command command_history;
 extern const struct command command_export;
 extern const struct command command_agent;
@@ -23,6 +24,7 @@ const struct command *const command_list[] = {
 	&command_run,
 	&command_ps,
 	&command_report,
+	&command_diff,
 	&command_history,
 	&command_export,
 	&command_agent,
