@@ -61,7 +61,8 @@ static void print_header(FILE *stream, const struct profile *profile)
 	fputs(" heapprofile\n", stream);
 }
 
-static void print_sample(FILE *stream, const struct profile *profile, size_t index)
+/* `offset` is added to each address. */
+static void print_sample(FILE *stream, const struct profile *profile, size_t index, uint64_t offset)
 {
 	const struct profile_sample *const sample = &profile->samples[index];
 	int64_t values[METRIC_STANDARD_COUNT];
@@ -73,7 +74,7 @@ static void print_sample(FILE *stream, const struct profile *profile, size_t ind
 	for (uint32_t i = 0; i < sample->depth; i++) {
 		const uint32_t location = profile->sample_locations[sample->first_location + i];
 
-		fprintf(stream, " 0x%016" PRIx64, profile->locations[location].address);
+		fprintf(stream, " 0x%016" PRIx64, profile->locations[location].address + offset);
 	}
 	putc('\n', stream);
 }
@@ -85,17 +86,28 @@ static void print_mapping(FILE *stream, const struct profile_mapping *mapping)
 			mapping->start, mapping->limit, mapping->offset, mapping->path);
 }
 
+static void print_stacks(FILE *stream, const struct profile *profile, uint64_t offset)
+{
+	print_header(stream, profile);
+	for (size_t i = 0; i < profile->sample_count; i++)
+		print_sample(stream, profile, i, offset);
+	fputs("\nMAPPED_LIBRARIES:\n", stream);
+	for (size_t i = 0; i < profile->mapping_count; i++)
+		print_mapping(stream, &profile->mappings[i]);
+}
+
+int gperftools_write_raw(const struct profile *profile, FILE *stream)
+{
+	print_stacks(stream, profile, 1);
+	return ferror(stream) ? -EIO : 0;
+}
+
 int gperftools_write(const struct profile *profile, FILE *stream)
 {
 	fprintf(stream, "--- symbol\nbinary=%s\n", profile->mappings[0].path);
 	for (size_t i = 0; i < profile->location_count; i++)
 		print_symbol(stream, profile, &profile->locations[i]);
 	fputs("---\n", stream);
-	print_header(stream, profile);
-	for (size_t i = 0; i < profile->sample_count; i++)
-		print_sample(stream, profile, i);
-	fputs("\nMAPPED_LIBRARIES:\n", stream);
-	for (size_t i = 0; i < profile->mapping_count; i++)
-		print_mapping(stream, &profile->mappings[i]);
+	print_stacks(stream, profile, 0);
 	return ferror(stream) ? -EIO : 0;
 }

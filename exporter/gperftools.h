@@ -14,4 +14,8 @@
 /* 0, or -EIO when the stream failed. */
 int gperftools_write(const struct profile *profile, FILE *stream);
 
+/* The same without names, with return addresses, for readers that know no section of
+ * symbols or ask a server for them. */
+int gperftools_write_raw(const struct profile *profile, FILE *stream);
+
 #endif

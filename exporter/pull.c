@@ -214,7 +214,7 @@ static void write_legacy(struct question *question, const struct pull_profile *p
 
 	if (!out)
 		return;
-	gperftools_write(profile->profile, out);
+	gperftools_write_raw(profile->profile, out);
 	close_text(question, out);
 }
 

@@ -204,6 +204,9 @@ const char *pull_profile_name(struct pull_profile *profile, uint64_t address)
 	if (!profile->is_indexed)
 		index_locations(profile);
 	known = key_map_find(&profile->by_address, address, 0);
+	/* Some ask for the return address. */
+	if (!known && !profile->snapshot)
+		known = key_map_find(&profile->by_address, address - 1, 0);
 	if (known) {
 		const struct profile *const from = profile->profile;
 		const uint32_t first = from->locations[*known].first_line;
