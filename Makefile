@@ -36,7 +36,8 @@ DEMO_PACKAGES  := redis-server redis-tools python3-minimal
 TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format shellcheck check bats perl file binutils \
 	jq xz-utils git procps util-linux strace gdb valgrind libunwind-dev elfutils debuginfod \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 libjemalloc2 \
-	python3 sqlite3 nodejs musl-tools rustc curl prometheus
+	python3 sqlite3 nodejs musl-tools rustc curl prometheus \
+	protobuf-compiler nginx-light openssl
 
 # ---------------------------------------------------------------- flags
 

@@ -102,7 +102,7 @@ static int read_own(struct labels *labels)
 
 	if (!out)
 		return -ENOMEM;
-	for (char **entry = environ; *entry; entry++)
+	for (char **entry = environ; entry && *entry; entry++)
 		fwrite(*entry, 1, strlen(*entry) + 1, out);
 	if (fclose(out) != 0) {
 		free(text);
