@@ -26,17 +26,21 @@ static const char *state_name(const struct target *target, const struct snapshot
 	return snapshot->active ? "live" : "off";
 }
 
-/* Bytes allocated per second, over the time that was sampled. */
-static double allocation_rate(const struct target *target, const struct snapshot *snapshot)
+/*
+ * Bytes allocated per second, over the time that was sampled. That begins with the
+ * first sample, which makes the segment and so says nothing about it.
+ */
+static double allocation_rate(const struct snapshot *snapshot)
 {
-	const uint64_t end =
-		target->alive ? snapshot->taken_monotonic_ns : snapshot->last_sample_monotonic_ns;
-	const uint64_t off = target->alive ? coverage_off_ns(snapshot) : snapshot->off_total_ns;
-	const uint64_t begin = snapshot->start_monotonic_ns;
+	const uint64_t end = snapshot->is_over ? snapshot->last_sample_monotonic_ns
+					       : snapshot->taken_monotonic_ns;
+	const uint64_t off = coverage_off_ns(snapshot), begin = snapshot->start_monotonic_ns;
+	const double samples = (double)snapshot->allocated.samples;
 
-	if (end <= begin || end - begin <= off)
+	if (samples < 2 || end <= begin || end - begin <= off)
 		return 0;
-	return (double)snapshot->allocated.bytes * 1e9 / (double)(end - begin - off);
+	return (double)snapshot->allocated.bytes * (samples - 1) / samples * 1e9 /
+	       (double)(end - begin - off);
 }
 
 static uint64_t own_memory(const struct snapshot *snapshot)
@@ -52,8 +56,11 @@ static void add_row(struct text_table *table, const struct target *target,
 	text_table_add(table, "%s", state_name(target, snapshot));
 	text_table_add(table, "%s", amount_text_bytes(&snapshot->live).text);
 	text_table_add(table, "%s", amount_text_bytes(&snapshot->peak).text);
-	text_table_add(table, "%s/s",
-		       units_format_bytes((uint64_t)allocation_rate(target, snapshot)).text);
+	if (snapshot->allocated.samples < 2)
+		text_table_add(table, "-");
+	else
+		text_table_add(table, "%s/s",
+			       units_format_bytes((uint64_t)allocation_rate(snapshot)).text);
 	text_table_add(table, "%s",
 		       units_format_count(snapshot->counters[SEGMENT_COUNTER_samples]).text);
 	text_table_add(table, "%s", units_format_count(coverage_dropped_samples(snapshot)).text);
@@ -78,7 +85,7 @@ static void write_object(struct json *json, const struct target *target,
 	json_number(json, "heap_error_bytes", amount_bytes_error(&snapshot->live));
 	json_unsigned(json, "peak_bytes", snapshot->peak.bytes);
 	json_unsigned(json, "allocated_bytes", snapshot->allocated.bytes);
-	json_number(json, "rate_bytes_per_second", allocation_rate(target, snapshot));
+	json_number(json, "rate_bytes_per_second", allocation_rate(snapshot));
 	json_unsigned(json, "samples", counters[SEGMENT_COUNTER_samples]);
 	json_unsigned(json, "drops", coverage_dropped_samples(snapshot));
 	json_unsigned(json, "interval_bytes", snapshot->interval);
@@ -105,6 +112,7 @@ static int visit_targets(const struct options *options,
 			log_note("%s", error);
 			continue;
 		}
+		snapshot->is_over = !targets[i].alive;
 		show(context, &targets[i], snapshot);
 		snapshot_free(snapshot);
 	}

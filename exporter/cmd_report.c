@@ -83,7 +83,7 @@ static int print_report(const struct report *report, const struct options *optio
 	else
 		status = report_text_print(report, stdout, text_table_terminal_width(stdout));
 	if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		status = -EIO;
+		status = -(errno ? errno : EIO);
 	return status ? log_failure("cannot print the report: %s", strerror(-status)) : 0;
 }
 

@@ -223,7 +223,7 @@ static void describe_values(const struct option_row *row, char *text, size_t siz
 		break;
 	case OPTION_KIND_COUNT:
 		if (row->maximum == UINT64_MAX)
-			snprintf(text, size, "a whole number");
+			snprintf(text, size, "a whole number from %" PRIu64, row->minimum);
 		else
 			snprintf(text, size, "a whole number from %" PRIu64 " to %" PRIu64,
 				 row->minimum, row->maximum);

@@ -109,12 +109,15 @@ static int warn_of_shares(struct profile *profile)
 
 static int warn_of_being_off(struct profile *profile)
 {
-	const uint64_t off_ns = coverage_off_ns(profile->snapshot);
+	const struct snapshot *const snapshot = profile->snapshot;
+	const uint64_t off_ns = coverage_off_ns(snapshot);
 
+	if (snapshot->is_over && !snapshot->active)
+		return warn(profile, "sampling was off at the end of the process");
 	if (off_ns == 0)
 		return 0;
 	return warn(profile, "sampling was off for %.1f s%s", (double)off_ns / 1e9,
-		    profile->snapshot->active ? "" : " and is off now");
+		    snapshot->active ? "" : " and is off now");
 }
 
 static int warn_of_names(struct profile *profile, struct symbols *symbols)

@@ -413,5 +413,6 @@ int targets_open(const struct options *options, const char *name, struct target 
 		return log_wrong_use("%s", error);
 	if (status != 0)
 		return log_failure("%s", error);
+	(*snapshot)->is_over = !target->alive;
 	return 0;
 }

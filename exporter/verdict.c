@@ -243,6 +243,7 @@ static void judge(struct verdict *verdict)
 		log_failure("%s", error);
 		return;
 	}
+	snapshot->is_over = !verdict->main->target.alive;
 	if (profile_new(snapshot, &options, &profile) != 0) {
 		log_failure("out of memory");
 		goto out;

@@ -27,5 +27,7 @@ uint64_t coverage_off_ns(const struct snapshot *snapshot)
 {
 	const uint64_t since = snapshot->off_since_ns, now = snapshot->taken_monotonic_ns;
 
-	return snapshot->off_total_ns + (since > 0 && now > since ? now - since : 0);
+	if (since == 0 || now <= since || snapshot->is_over)
+		return snapshot->off_total_ns;
+	return snapshot->off_total_ns + now - since;
 }

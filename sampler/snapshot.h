@@ -86,6 +86,7 @@ struct snapshot {
 	enum segment_unwinder unwinder;
 	bool active; /* sampling is on */
 	bool ended;  /* the process reached its exit handlers */
+	bool is_over; /* set by those who looked for the process: there is none any more */
 	uint32_t notices;
 	char notice_text[256];
 	uint64_t off_since_ns, off_total_ns;

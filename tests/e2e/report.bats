@@ -234,7 +234,7 @@ equal() {
 @test "a report that cannot be written fails" {
 	run bash -c "'$heaptide' report '$KNOWN' >/dev/full"
 	expect_status 1
-	expect_output 'cannot print the report'
+	expect_output 'cannot print the report: No space left on device'
 }
 
 @test "long names are shortened on a narrow terminal only" {

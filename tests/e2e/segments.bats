@@ -258,6 +258,8 @@ has_field() {
 	hold 16 HEAPTIDE_START=off HEAPTIDE_INTERVAL=16K
 	has_field "$pid" state off
 	has_field "$pid" samples 0
+	run "$heaptide" ps
+	expect_output "^ *$pid +holder +off +0 B +0 B +- +0 "
 	"$heaptide" ctl "$pid" --on
 	tell churn
 	wait_until has_field "$pid" state live

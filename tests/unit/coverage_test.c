@@ -32,17 +32,20 @@ START_TEST(every_kind_of_dropped_sample_counts)
 }
 END_TEST
 
-START_TEST(time_off_counts_until_the_snapshot)
+START_TEST(time_off_counts_until_the_snapshot_of_a_process_that_runs)
 {
 	struct snapshot snapshot = {.off_total_ns = 100, .taken_monotonic_ns = 1000};
 
 	ck_assert_uint_eq(coverage_off_ns(&snapshot), 100);
 	snapshot.off_since_ns = 400;
 	ck_assert_uint_eq(coverage_off_ns(&snapshot), 700);
+	snapshot.is_over = true;
+	ck_assert_uint_eq(coverage_off_ns(&snapshot), 100);
+	snapshot.is_over = false;
 	snapshot.off_since_ns = 2000; /* the other machine's clock */
 	ck_assert_uint_eq(coverage_off_ns(&snapshot), 100);
 }
 END_TEST
 
 UNIT_MAIN(without_drops_the_coverage_is_full_even_of_nothing, every_kind_of_dropped_sample_counts,
-	  time_off_counts_until_the_snapshot)
+	  time_off_counts_until_the_snapshot_of_a_process_that_runs)

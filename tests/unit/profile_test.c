@@ -422,6 +422,22 @@ START_TEST(every_reason_to_doubt_is_a_warning)
 }
 END_TEST
 
+START_TEST(time_off_of_a_process_that_is_over_does_not_go_on)
+{
+	struct profile *profile;
+
+	set_up();
+	snapshot.off_since_ns = 5000000000;
+	snapshot.taken_monotonic_ns = 6500000000;
+	snapshot.active = false;
+	snapshot.is_over = true;
+	profile = make_profile();
+	ck_assert_uint_eq(profile->warning_count, 1);
+	ck_assert_str_eq(profile->warnings[0], "sampling was off at the end of the process");
+	profile_free(profile);
+}
+END_TEST
+
 START_TEST(doubtful_samples_are_a_warning_when_they_are_more_than_a_few)
 {
 	struct profile *profile;
@@ -453,5 +469,5 @@ UNIT_MAIN(frames_are_named_by_the_call_before_the_return_address,
 	  inlined_allocator_functions_are_trimmed_and_the_others_kept_in_order,
 	  a_mapping_has_what_all_of_its_locations_have,
 	  what_is_not_known_of_a_stack_is_a_frame_in_brackets, a_sound_profile_has_no_warnings,
-	  every_reason_to_doubt_is_a_warning,
+	  every_reason_to_doubt_is_a_warning, time_off_of_a_process_that_is_over_does_not_go_on,
 	  doubtful_samples_are_a_warning_when_they_are_more_than_a_few)
