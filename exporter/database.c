@@ -32,6 +32,8 @@
 #define PAGES_PER_ROW 4
 /* Pages moved by one call of database_shrink(). */
 #define SHRINK_PAGES 64
+/* Fewer are kept for what comes next. */
+#define SHRINK_FREE_PAGES 1024
 
 struct database {
 	sqlite3 *connection;
@@ -281,12 +283,21 @@ bool database_is_full(struct database *database, size_t bytes, size_t rows)
 	return used + (int64_t)pages_for(bytes, rows) > database->page_count_max;
 }
 
+/* Pages that are free are mostly wanted again soon. */
+static bool has_many_free(struct database *database, int64_t pages)
+{
+	const int64_t unused = ask(database, "PRAGMA freelist_count");
+
+	return unused >= SHRINK_FREE_PAGES && unused * 4 >= pages;
+}
+
 int database_shrink(struct database *database)
 {
 	const int64_t pages = ask(database, "PRAGMA page_count");
-	int status = 0;
+	const bool is_oversized = pages > database->page_count_max;
+	int status;
 
-	if (pages <= database->page_count_max && ask(database, "PRAGMA freelist_count") * 4 < pages)
+	if (!is_oversized && !has_many_free(database, pages))
 		return 0;
 	status = make_room_in_log(database, 3 * SHRINK_PAGES * FRAME_SIZE);
 	if (status == 0)
@@ -294,7 +305,7 @@ int database_shrink(struct database *database)
 	/* The limit is never below the size that a file has when it is set. */
 	if (status == 0)
 		status = set(database, "max_page_count", database->page_count_max);
-	if (status == 0)
+	if (status == 0 && is_oversized)
 		status = empty_log(database);
 	return status < 0 ? status : ask(database, "PRAGMA page_count") > database->page_count_max;
 }

@@ -147,6 +147,9 @@ static int print_functions(const struct difference *difference, FILE *out, unsig
 	for (size_t i = 0; i < row_count(difference, growth); i++) {
 		const struct growth_row *const row = &growth->rows[i];
 
+		/* From here on only what they call has changed. */
+		if (growth_bytes(&row->flat) == 0)
+			break;
 		text_table_add(&table, "%s", change_of(&row->flat).text);
 		text_table_add(&table, "%s", error_of(&row->flat).text);
 		text_table_add(&table, "%s", units_format_bytes(row->flat.before.bytes).text);

@@ -156,19 +156,16 @@ static int make_folder(const char *path)
 	return status;
 }
 
-/* The file may come from a time with a larger budget. */
+/* The file may come from a time with a larger budget. While somebody reads it, it cannot
+ * shrink; then it does so with the next jobs. */
 static int keep_budget(struct history *history)
 {
 	int status = make_room(history, 0, 0);
 
-	if (status == -EFBIG)
-		status = 0;
-	while (status == 0 || status == 1) {
-		status = database_shrink(history->database);
-		if (status == 0)
-			return 0;
-	}
-	return status;
+	if (status == 0)
+		while ((status = database_shrink(history->database)) > 0)
+			;
+	return status == -EBUSY ? 0 : status;
 }
 
 int history_open(const char *path, const struct history_limits *limits, struct history **history)
