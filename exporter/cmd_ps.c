@@ -10,6 +10,8 @@
 #include "exporter/amount_text.h"
 #include "exporter/command.h"
 #include "exporter/json.h"
+#include "exporter/live_process.h"
+#include "exporter/memory_ledger.h"
 #include "exporter/targets.h"
 #include "exporter/text_table.h"
 #include "exporter/units.h"
@@ -70,6 +72,54 @@ static void add_row(struct text_table *table, const struct target *target,
 	text_table_add(table, "%s", units_format_bytes(own_memory(snapshot)).text);
 }
 
+/* False when the process does not run, or nobody tells. */
+static bool read_ledger(const struct target *target, const struct snapshot *snapshot,
+			struct memory_ledger *ledger)
+{
+	const pid_t pid = target->alive ? live_process_find(snapshot) : 0;
+
+	return pid > 0 && memory_ledger_read(pid, snapshot, UINT64_MAX, ledger) == 0;
+}
+
+static void add_bytes(struct text_table *table, bool is_known, uint64_t bytes)
+{
+	text_table_add(table, "%s", is_known ? units_format_bytes(bytes).text : "-");
+}
+
+static void add_long_row(struct text_table *table, const struct target *target,
+			 const struct snapshot *snapshot)
+{
+	struct memory_ledger ledger = {0};
+	const bool is_known = read_ledger(target, snapshot, &ledger);
+	const bool has_mappings = is_known && ledger.has_mappings;
+
+	text_table_add(table, "%u", snapshot->pid);
+	text_table_add(table, "%s", snapshot->command);
+	text_table_add(table, "%s", state_name(target, snapshot));
+	text_table_add(table, "%s", amount_text_bytes(&snapshot->live).text);
+	add_bytes(table, has_mappings, ledger.allocator_bytes);
+	add_bytes(table, has_mappings, ledger.rss_bytes - ledger.allocator_bytes);
+	add_bytes(table, is_known, ledger.rss_bytes);
+	add_bytes(table, has_mappings, ledger.pss_bytes);
+	add_bytes(table, is_known, ledger.swap_bytes);
+}
+
+static void write_ledger(struct json *json, const struct target *target,
+			 const struct snapshot *snapshot)
+{
+	struct memory_ledger ledger;
+
+	if (!read_ledger(target, snapshot, &ledger))
+		return;
+	json_unsigned(json, "resident_bytes", ledger.rss_bytes);
+	json_unsigned(json, "swapped_bytes", ledger.swap_bytes);
+	if (!ledger.has_mappings)
+		return;
+	json_unsigned(json, "allocator_resident_bytes", ledger.allocator_bytes);
+	json_unsigned(json, "other_resident_bytes", ledger.rss_bytes - ledger.allocator_bytes);
+	json_unsigned(json, "proportional_bytes", ledger.pss_bytes);
+}
+
 static void write_object(struct json *json, const struct target *target,
 			 const struct snapshot *snapshot)
 {
@@ -91,7 +141,6 @@ static void write_object(struct json *json, const struct target *target,
 	json_unsigned(json, "interval_bytes", snapshot->interval);
 	json_unsigned(json, "own_cpu_ns", counters[SEGMENT_COUNTER_own_cpu_ns]);
 	json_unsigned(json, "own_memory_bytes", own_memory(snapshot));
-	json_close_object(json);
 }
 
 /* Calls show() for each readable segment; what cannot be read is said. */
@@ -125,9 +174,24 @@ static void show_row(void *context, const struct target *target, const struct sn
 	add_row(context, target, snapshot);
 }
 
+static void show_long_row(void *context, const struct target *target,
+			  const struct snapshot *snapshot)
+{
+	add_long_row(context, target, snapshot);
+}
+
 static void show_object(void *context, const struct target *target, const struct snapshot *snapshot)
 {
 	write_object(context, target, snapshot);
+	json_close_object(context);
+}
+
+static void show_long_object(void *context, const struct target *target,
+			     const struct snapshot *snapshot)
+{
+	write_object(context, target, snapshot);
+	write_ledger(context, target, snapshot);
+	json_close_object(context);
 }
 
 static int print_text(const struct options *options)
@@ -137,11 +201,20 @@ static int print_text(const struct options *options)
 		{"PEAK", true},	    {"RATE", true},	{"SAMPLES", true},    {"DROPS", true},
 		{"INTERVAL", true}, {"OWN CPU", true},	{"OWN MEMORY", true},
 	};
+	static const struct text_column long_columns[] = {
+		{"PID", true},	{"COMMAND", false},  {"STATE", false},
+		{"HEAP", true}, {"ALLOCATOR", true}, {"OTHER", true},
+		{"RSS", true},	{"PSS", true},	     {"SWAP", true},
+	};
 	struct text_table table;
 	int status;
 
-	text_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	status = visit_targets(options, show_row, &table);
+	if (options->ps_long)
+		text_table_init(&table, long_columns,
+				sizeof(long_columns) / sizeof(long_columns[0]));
+	else
+		text_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	status = visit_targets(options, options->ps_long ? show_long_row : show_row, &table);
 	if (status == 0 && table.cell_count == 0)
 		log_note("nothing has been profiled yet; start with: heaptide run -- PROGRAM");
 	else if (status == 0 && text_table_print(&table, stdout, 0, 0) != 0)
@@ -157,7 +230,7 @@ static int print_json(const struct options *options)
 
 	json_init(&json, stdout);
 	json_open_array(&json, NULL);
-	status = visit_targets(options, show_object, &json);
+	status = visit_targets(options, options->ps_long ? show_long_object : show_object, &json);
 	json_close_array(&json);
 	return status;
 }
@@ -178,7 +251,14 @@ const struct command command_ps = {
 		"HEAP is what is live now or was at the end, PEAK the most there was, RATE what "
 		"was allocated per second. DROPS are samples that could not be recorded. OWN CPU "
 		"and OWN MEMORY are what the profiler costs. A dead process stays until "
-		"`heaptide clean`.",
+		"`heaptide clean`.\n\n"
+		"With --long: ALLOCATOR is the resident memory of the mappings that hold the heap, "
+		"in use, free, and the allocator's own; OTHER is what is resident elsewhere: code, "
+		"stacks, files. The two make up RSS. When ALLOCATOR is far above HEAP, freed "
+		"memory "
+		"has not gone back to the system; when OTHER grows, the heap is not the reason. "
+		"The "
+		"kernel walks through the process's pages for it.",
 	.examples = "heaptide ps\n"
 		    "heaptide ps --format json\n",
 	.run = ps_run,
