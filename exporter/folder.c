@@ -24,9 +24,14 @@
 #define SUFFIX ".pb.gz"
 #define UNFINISHED ".new"
 
+/* How often the age of files is looked at. */
+#define LOOK_EVERY_NS (UINT64_C(60) * 1000000000)
+
 struct folder {
 	int fd;
 	uint64_t bytes_max, age_max_ns;
+	uint64_t bytes;	    /* of our files, as far as we know */
+	uint64_t looked_ns; /* real time; 0: never */
 };
 
 /* ---- writing ---- */
@@ -127,15 +132,25 @@ static struct file *list(const struct folder *folder, size_t *count)
 	return files;
 }
 
-static void remove_old(const struct folder *folder)
+static uint64_t real_time_ns(void)
 {
 	struct timespec now;
-	uint64_t total = 0, now_ns;
-	size_t count;
-	struct file *const files = list(folder, &count);
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Looks at the files when there are too many bytes, and now and then. */
+static void remove_old(struct folder *folder)
+{
+	const uint64_t now_ns = real_time_ns();
+	uint64_t total = 0;
+	struct file *files;
+	size_t count;
+
+	if (folder->bytes <= folder->bytes_max && now_ns < folder->looked_ns + LOOK_EVERY_NS)
+		return;
+	files = list(folder, &count);
 	for (size_t i = 0; i < count; i++)
 		total += files[i].bytes;
 	for (size_t i = 0; i < count; i++) {
@@ -144,6 +159,8 @@ static void remove_old(const struct folder *folder)
 		if (unlinkat(folder->fd, files[i].name, 0) == 0)
 			total -= files[i].bytes;
 	}
+	folder->bytes = total;
+	folder->looked_ns = now_ns;
 	free(files);
 }
 
@@ -152,7 +169,7 @@ static void remove_old(const struct folder *folder)
 static void deliver(void *context, const struct sink *sink, const struct job *job,
 		    struct delivery *delivery)
 {
-	const struct folder *const folder = context;
+	struct folder *const folder = context;
 	char name[NAME_MAX + 1];
 	int status;
 
@@ -161,6 +178,7 @@ static void deliver(void *context, const struct sink *sink, const struct job *jo
 	status = write_file(folder, job, name);
 	if (status == 0) {
 		delivery->result = DELIVERY_DONE;
+		folder->bytes += job->pprof_size;
 		remove_old(folder);
 	} else {
 		snprintf(delivery->message, sizeof(delivery->message), "cannot write: %s",

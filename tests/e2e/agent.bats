@@ -245,7 +245,7 @@ sum_sent() {
 }
 
 @test "an agent without a sink and a sink without an address are refused" {
-	run -2 "$heaptide" agent --state "$state"
+	run -2 "$heaptide" agent --no-history --state "$state"
 	expect_output 'nothing to do'
 	run -2 "$heaptide" agent --state "$state" --push localhost:4040
 	expect_output 'http://HOST:PORT'
