@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 
+#include "sampler/memory_probe.h"
 #include "sampler/module_table.h"
 #include "sampler/stack_arch.h"
 #include "sampler/stack_bounds.h"
@@ -72,15 +73,26 @@ static bool load(struct walk *walk, uintptr_t address, uintptr_t *word)
 	return address % WORD == 0 && stack_bounds_load(&walk->bounds, address, word);
 }
 
-/* What was found by a guess must be in code, behind a call; or in code and with
- * no frame pointer, by which the outermost frame is marked. */
-static bool is_likely_caller(const struct frame *frame)
+/* Whether the bytes before `ip`, in no module, can be read and are a call. */
+static bool follows_call_anywhere(uintptr_t ip)
+{
+	return ip > LOWEST_CODE && memory_probe_range(ip - STACK_ARCH_CALL_MAX, ip) &&
+	       stack_arch_follows_call((const uint8_t *)ip);
+}
+
+/*
+ * What was found by a guess must be in code, behind a call; or in code and with
+ * no frame pointer, by which the outermost frame is marked. From one function
+ * that was made at run time to the next, it is taken on trust: asking costs a
+ * system call.
+ */
+static bool is_likely_caller(const struct frame *frame, bool is_from_module)
 {
 	const struct module *module = module_table_find(frame->ip - 1);
 	const struct elf_image *image = module ? &module->image : NULL;
 
 	if (!module)
-		return frame->ip > LOWEST_CODE;
+		return is_from_module ? follows_call_anywhere(frame->ip) : frame->ip > LOWEST_CODE;
 	return frame->ip >= image->text_start + STACK_ARCH_CALL_MAX &&
 	       frame->ip <= image->text_end &&
 	       (frame->bp == 0 || stack_arch_follows_call((const uint8_t *)frame->ip));
@@ -115,8 +127,11 @@ static void follow_to_other_stack(struct walk *walk, struct frame *frame)
 /* A step by a guess: what it leads to must look like a caller. */
 static enum step step_without_rule(struct walk *walk, struct frame *frame)
 {
+	const bool is_from_module = frame->ip - 1 - walk->module_start < walk->module_size;
+
 	follow_to_other_stack(walk, frame);
-	if (step_by_frame_pointer(walk, frame) != STEP_MADE || !is_likely_caller(frame))
+	if (step_by_frame_pointer(walk, frame) != STEP_MADE ||
+	    !is_likely_caller(frame, is_from_module))
 		return STEP_IMPOSSIBLE;
 	return STEP_MADE;
 }

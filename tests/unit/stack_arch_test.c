@@ -252,7 +252,8 @@ START_TEST(every_instruction_of_the_kernels_clock_can_be_left)
 }
 END_TEST
 
-/* Functions without unwind information: one keeps a frame pointer, one does not. */
+/* Functions without unwind information: one keeps a frame pointer, one does not,
+ * and one has a pointer to data on the stack in its place. */
 __asm__(".text\n"
 	"call_with_frame_pointer:\n"
 	"	push %rbp\n"
@@ -266,10 +267,21 @@ __asm__(".text\n"
 	"	mov $5, %ebp\n"
 	"	call *%rdi\n"
 	"	pop %rbp\n"
+	"	ret\n"
+	"call_with_data_pointer:\n"
+	"	push %rbp\n"
+	"	sub $32, %rsp\n"
+	"	movl $123456, (%rsp)\n"
+	"	movl $123456, 8(%rsp)\n"
+	"	mov %rsp, %rbp\n"
+	"	call *%rdi\n"
+	"	add $32, %rsp\n"
+	"	pop %rbp\n"
 	"	ret\n");
 
 void call_with_frame_pointer(void (*function)(void));
 void call_without_frame_pointer(void (*function)(void));
+void call_with_data_pointer(void (*function)(void));
 
 static NOINLINE void call_assembly(void (*assembly)(void (*)(void)))
 {
@@ -288,13 +300,18 @@ END_TEST
 
 START_TEST(assembly_that_gives_no_hint_ends_the_stack_and_that_is_said)
 {
-	start_test();
-	call_assembly(call_without_frame_pointer);
-	ck_assert_uint_eq(flags, SEGMENT_STACK_INCOMPLETE);
-	/* take(), chain() four times, and what was called from assembly. */
-	ck_assert_uint_eq(depth, 6);
-	for (unsigned i = 0; i < depth; i++)
-		ck_assert_uint_eq(frames[i], notes[noted - 1 - i]);
+	void (*const assembly[])(void (*)(void)) = {call_without_frame_pointer,
+						    call_with_data_pointer};
+
+	for (unsigned n = 0; n < 2; n++) {
+		start_test();
+		call_assembly(assembly[n]);
+		ck_assert_uint_eq(flags, SEGMENT_STACK_INCOMPLETE);
+		/* take(), chain() four times, and what was called from assembly. */
+		ck_assert_uint_eq(depth, 6);
+		for (unsigned i = 0; i < depth; i++)
+			ck_assert_uint_eq(frames[i], notes[noted - 1 - i]);
+	}
 }
 END_TEST
 
