@@ -84,8 +84,8 @@ struct snapshot {
 	uint64_t budget_bytes, start_interval, interval, seed;
 	uint32_t max_depth;
 	enum segment_unwinder unwinder;
-	bool active; /* sampling is on */
-	bool ended;  /* the process reached its exit handlers */
+	bool active;  /* sampling is on */
+	bool ended;   /* the process reached its exit handlers */
 	bool is_over; /* set by those who looked for the process: there is none any more */
 	uint32_t notices;
 	char notice_text[256];

@@ -60,3 +60,14 @@ setup() {
 	echo "$output"
 	[ -z "$output" ]
 }
+
+@test "the library has the probes otel_memory:alloc and otel_memory:free" {
+	local probes
+
+	probes=$(readelf -nW "$library" | awk '/Provider:/ { provider = $NF }
+		/Name:/ { name = $NF } /Location:/ { semaphore = $NF }
+		/Arguments:/ { print provider ":" name, NF - 1, semaphore != "0x0000000000000000" }' | sort)
+	echo "$probes"
+	[ "$probes" = "otel_memory:alloc 3 1
+otel_memory:free 1 1" ]
+}
