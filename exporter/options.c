@@ -404,8 +404,8 @@ static int check_argument_count(const struct command *command, int count)
 		return log_wrong_use("something is missing: heaptide %s %s", command->name,
 				     command->arguments);
 	if (!command->runs_program && count > command->maximum_arguments)
-		return log_wrong_use("too many arguments: heaptide %s %s", command->name,
-				     command->arguments);
+		return log_wrong_use("too many arguments: heaptide %s%s%s", command->name,
+				     *command->arguments ? " " : "", command->arguments);
 	return 0;
 }
 

@@ -377,6 +377,25 @@ static int find_in_directory(const struct options *options, const char *name, st
 	return status;
 }
 
+/*
+ * Instead of a file that is not named as a segment: a program often lies in the
+ * current directory, and its name means its segments.
+ */
+static bool find_command(const struct options *options, const char *name, struct target *target)
+{
+	const struct target *best = NULL;
+	struct target *targets;
+	size_t count;
+
+	if (strchr(name, '/') || *target->command || targets_list(options, &targets, &count) != 0)
+		return false;
+	best = select_target(targets, count, name);
+	if (best)
+		*target = *best;
+	free(targets);
+	return best != NULL;
+}
+
 int targets_find(const struct options *options, const char *name, struct target *target)
 {
 	int error;
@@ -389,6 +408,8 @@ int targets_find(const struct options *options, const char *name, struct target 
 		return find_in_directory(options, name, target);
 	}
 	error = look_at(name, target);
+	if (error != -ENOENT && find_command(options, name, target))
+		return 0;
 	if (error == 0)
 		return 0;
 	if (error == -EINVAL)

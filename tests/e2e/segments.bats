@@ -102,6 +102,8 @@ has_field() {
 
 @test "a segment is found by PID, by command and by file" {
 	hold 16
+	# The program itself is no segment of that name.
+	cp "$programs/holder" holder
 	for name in "$pid" holder "$(segments)"; do
 		run "$heaptide" report "$name"
 		expect_status 0
