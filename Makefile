@@ -36,7 +36,7 @@ DEMO_PACKAGES  := redis-server redis-tools python3-minimal
 TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format shellcheck check bats perl file binutils \
 	jq xz-utils git procps util-linux strace gdb valgrind libunwind-dev elfutils debuginfod \
 	golang-go google-perftools libgoogle-perftools-dev libtcmalloc-minimal4 libmimalloc2.0 libjemalloc2 \
-	python3 sqlite3 nodejs musl-tools rustc curl prometheus \
+	python3 sqlite3 nodejs musl-tools rustc curl prometheus python3-yaml \
 	protobuf-compiler nginx-light openssl
 
 # ---------------------------------------------------------------- flags
@@ -246,12 +246,13 @@ docs/options.md: $(B)/heaptide
 	$(B)/heaptide help --format markdown > $@
 
 install: all $(B)/heaptide.1 $(B)/heaptide.bash ## install to DESTDIR and PREFIX (/usr/local)
-	install -d $(bindir) $(libdir) $(mandir) $(compdir) $(docdir)
+	install -d $(bindir) $(libdir) $(mandir) $(compdir) $(docdir)/deploy
 	install -m 755 $(B)/heaptide $(bindir)/heaptide
 	install -m 644 $(B)/libheaptide.so $(libdir)/libheaptide.so
 	install -m 644 $(B)/heaptide.1 $(mandir)/heaptide.1
 	install -m 644 $(B)/heaptide.bash $(compdir)/heaptide
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(docdir)
+	install -m 644 $(wildcard docs/deploy/*) $(docdir)/deploy
 
 clean: ## remove everything that was built
 	rm -rf build build-*
