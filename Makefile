@@ -39,6 +39,10 @@ TEST_PACKAGES  := g++ clang lld libclang-rt-14-dev clang-format shellcheck check
 	python3 sqlite3 nodejs musl-tools rustc curl prometheus python3-yaml \
 	protobuf-compiler nginx-light openssl
 
+# What `make torture` adds.
+TORTURE_PACKAGES := memcached nginx-light wrk curl postgresql openssh-server openssh-client ruby lua5.4 \
+	libpython3.11-testsuite default-jdk-headless ffmpeg imagemagick chromium
+
 # ---------------------------------------------------------------- flags
 
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
@@ -75,18 +79,18 @@ reader_objects := $(reader_sources:%.c=$(B)/reader/%.o) $(proto_sources:$(B)/%.c
 test_archives := $(B)/tests/libreader.a $(B)/tests/libsampler.a
 unit_tests    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
 # Programs (and shared objects, *_plugin) that bats tests run under the library.
-test_sources  := $(wildcard tests/preload/*.c tests/preload/*.cc tests/e2e/*.c tests/e2e/*.cc \
+test_sources  := $(wildcard $(foreach d,preload e2e torture,tests/$d/*.c tests/$d/*.cc) \
 	tests/accuracy/sites*.c tests/accuracy/sites*.cc)
 test_plugins  := $(addprefix $(B)/,$(addsuffix .so,$(basename $(filter %_plugin.c %_plugin.cc,$(test_sources)))))
 test_programs := $(addprefix $(B)/,$(basename $(filter-out %_plugin.c %_plugin.cc,$(test_sources))))
-bats_tests    := $(wildcard tests/preload/*.bats tests/e2e/*.bats)
+bats_tests    := $(wildcard tests/preload/*.bats tests/e2e/*.bats tests/torture/*.bats)
 bench_programs := $(patsubst %.c,$(B)/%,$(filter-out %_plugin.c,$(wildcard bench/*.c))) \
 	$(patsubst %.c,$(B)/%.so,$(wildcard bench/*_plugin.c))
 
 # A test's source may name the flags it needs in a line "Build with: -static".
 own_flags = $(shell sed -n 's/^.*Build with: //p' $<)
 
-.PHONY: all help deps demo test unit programs check fuzz lint bench accuracy fmt install clean files FORCE
+.PHONY: all help deps demo test unit programs check torture fuzz lint bench accuracy fmt install clean files FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -207,6 +211,12 @@ fuzz: ## feed damaged segments to the reader, for FUZZ_SECONDS (600)
 
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
+
+# About an hour: every program of docs/compatibility.md, and 30 minutes of soaking.
+torture: export TORTURE := long
+torture: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES) $(TORTURE_PACKAGES)
+torture: deps all programs ## run real and hostile programs with and without the library
+	HEAPTIDE_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=7200 tests/run_tests $(wildcard tests/torture/*.bats)
 
 # About ten minutes: 100 runs at each of two intervals.
 accuracy: all programs ## compare 200 sampled runs with the truth; tables go to $(B)/accuracy.md
