@@ -72,7 +72,7 @@ static bool is_on_alternate_stack(void)
 
 /*
  * False when a slow path of this thread is running already: we are in a signal
- * handler that interrupted it. A guard whose frame lies below ours on the same
+ * handler that interrupted it. A guard whose frame is not above ours on the same
  * stack belongs to a slow path that was left by longjmp; it counts no more.
  */
 static bool enter(uintptr_t frame)
@@ -80,7 +80,7 @@ static bool enter(uintptr_t frame)
 	struct thread_state *thread = &thread_state;
 
 	if (__builtin_expect(thread->guard != 0, 0) &&
-	    (frame <= thread->guard || is_on_alternate_stack()))
+	    (frame < thread->guard || is_on_alternate_stack()))
 		return false;
 	thread->guard = frame;
 	return true;
