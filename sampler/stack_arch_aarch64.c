@@ -12,6 +12,9 @@
 #include <string.h>
 #include <ucontext.h>
 
+/* What is looked at as if it were code may be anything that can be read. */
+#define UNCHECKED __attribute__((no_sanitize("address")))
+
 /* sp points at a siginfo with the ucontext behind it. */
 #define SAVED(field) (int32_t)(sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext.field))
 
@@ -25,7 +28,7 @@ const struct unwind_rule stack_arch_signal_rule = {
 	.signal = 1,
 };
 
-bool stack_arch_follows_call(const uint8_t *address)
+UNCHECKED bool stack_arch_follows_call(const uint8_t *address)
 {
 	uint32_t instruction;
 

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <ucontext.h>
 
+/* What is looked at as if it were code may be anything that can be read. */
+#define UNCHECKED __attribute__((no_sanitize("address")))
+
 /* When the handler has returned, sp points at the ucontext. */
 #define SAVED(reg) (int32_t)(offsetof(ucontext_t, uc_mcontext.gregs) + (reg) * sizeof(greg_t))
 
@@ -27,7 +30,7 @@ const struct unwind_rule stack_arch_signal_rule = {
 
 /* Opcode 0xff with 2 in the middle bits of its ModRM byte is an indirect call;
  * how long it is depends on the other bits and prefixes. */
-static bool is_indirect_call(const uint8_t *at, unsigned length)
+UNCHECKED static bool is_indirect_call(const uint8_t *at, unsigned length)
 {
 	const uint8_t modrm = at[1], mode = modrm >> 6, base = modrm & 7;
 	const bool has_sib = mode != 3 && base == 4;
@@ -43,7 +46,7 @@ static bool is_indirect_call(const uint8_t *at, unsigned length)
 	return expected == length;
 }
 
-bool stack_arch_follows_call(const uint8_t *address)
+UNCHECKED bool stack_arch_follows_call(const uint8_t *address)
 {
 	if (address[-5] == 0xe8)
 		return true;
