@@ -158,18 +158,25 @@ static int history_path(const struct options *options, char path[PATH_MAX])
 
 static int add_history(struct agent_config *config)
 {
+	const struct options *const options = &config->options;
+	struct history_limits limits;
 	struct destination *added;
 	char path[PATH_MAX];
-	int status = history_path(&config->options, path);
+	int status = history_path(options, path);
 
 	if (status < 0)
 		return log_failure("there is no place for the history: %s; name one with "
 				   "--history, or do without by --no-history",
 				   strerror(-status));
+	if (history_limits_parse(options->history_tiers, &limits) < 0)
+		return log_wrong_use("--history-tiers wants three details, each with the age up to "
+				     "which it is kept, such as 15s:1h,1m:1d,15m:30d");
 	status = add_destination(config, DESTINATION_HISTORY, path, &added);
-	if (status == 0)
-		added->directory_bytes = config->options.history_bytes;
-	return status;
+	if (status != 0)
+		return status;
+	added->directory_bytes = options->history_bytes;
+	added->history_tiers = strdup(options->history_tiers);
+	return added->history_tiers ? 0 : log_failure("out of memory");
 }
 
 static int add_destinations(struct agent_config *config, const struct command *command)

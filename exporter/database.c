@@ -406,16 +406,25 @@ static int open_connection(const char *path, int flags, struct database **databa
 	return 0;
 }
 
+/* For its owner only. A file that is there is not opened: closing it would drop the
+ * locks of another connection of this process. */
+static int make_file(const char *path)
+{
+	const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	close(fd);
+	return 0;
+}
+
 int database_open(const char *path, const struct database_kind *kind, uint64_t budget,
 		  struct database **database)
 {
-	const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-	int status;
+	int status = make_file(path);
 
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	status = open_connection(path, SQLITE_OPEN_READWRITE, database);
+	if (status == 0)
+		status = open_connection(path, SQLITE_OPEN_READWRITE, database);
 	if (status < 0)
 		return status;
 	status = open_for_writing(*database, kind,

@@ -36,6 +36,7 @@ static const struct text_field text_fields[] = {
 	{"proxy", offsetof(struct destination, proxy)},
 	{"period-type", offsetof(struct destination, period_type)},
 	{NULL, offsetof(struct destination, url)},
+	{NULL, offsetof(struct destination, history_tiers)},
 };
 
 #define TEXT_FIELDS (sizeof(text_fields) / sizeof(text_fields[0]))

@@ -34,6 +34,7 @@ struct destination {
 	uint64_t timeout_ns;
 	bool no_compression;
 	bool url_is_whole;			    /* no path is added to it */
+	char *history_tiers;			    /* as history_limits_parse() takes them */
 	uint64_t directory_bytes, directory_age_ns; /* 0: any */
 	struct sink_limits limits;
 };

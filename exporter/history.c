@@ -19,6 +19,7 @@
 #include "exporter/directory.h"
 #include "exporter/history_file.h"
 #include "exporter/history_merge.h"
+#include "exporter/units.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -38,6 +39,41 @@ const struct history_limits history_limits_default = {
 /* Bytes and rows that removing one profile writes: pages that are given up are only
  * listed. */
 #define REMOVAL_ROWS 32
+
+/* "15s:1h" */
+static int parse_tier(const char *text, size_t length, struct history_tier *tier)
+{
+	const char *const colon = memchr(text, ':', length);
+	char every[32], keep[32];
+	int status;
+
+	if (!colon || length >= sizeof(every))
+		return -EINVAL;
+	snprintf(every, sizeof(every), "%.*s", (int)(colon - text), text);
+	snprintf(keep, sizeof(keep), "%.*s", (int)(length - (size_t)(colon - text) - 1), colon + 1);
+	status = units_parse_duration(every, &tier->every_ns);
+	if (status == 0)
+		status = units_parse_duration(keep, &tier->keep_ns);
+	return status < 0 || tier->every_ns == 0 || tier->keep_ns > INT64_MAX ? -EINVAL : 0;
+}
+
+int history_limits_parse(const char *text, struct history_limits *limits)
+{
+	struct history_tier *const tiers = limits->tiers;
+
+	for (int i = 0; i < HISTORY_TIERS; i++) {
+		const size_t length = strcspn(text, ",");
+		const bool is_last = i == HISTORY_TIERS - 1;
+
+		if (parse_tier(text, length, &tiers[i]) < 0 || (text[length] == ',') == is_last)
+			return -EINVAL;
+		if (i > 0 && (tiers[i].every_ns < tiers[i - 1].every_ns ||
+			      tiers[i].keep_ns < tiers[i - 1].keep_ns))
+			return -EINVAL;
+		text += length + !is_last;
+	}
+	return 0;
+}
 
 int history_default_path(char path[PATH_MAX])
 {

@@ -31,6 +31,11 @@ struct history_limits {
 
 extern const struct history_limits history_limits_default;
 
+/* Reads tiers as "15s:1h,1m:1d,15m:30d", which is the default: the detail, and up to what
+ * age. 0, or -EINVAL when it is not that, each tier coarser and longer than the one
+ * before. */
+int history_limits_parse(const char *text, struct history_limits *limits);
+
 struct history;
 
 /* $XDG_STATE_HOME/heaptide/history.db or ~/.local/state/heaptide/history.db; for root

@@ -59,10 +59,11 @@ int history_sink_open(const struct destination *destination, void **context)
 {
 	struct history_limits limits = history_limits_default;
 	struct history *history;
-	int status;
+	int status = history_limits_parse(destination->history_tiers, &limits);
 
 	limits.budget_bytes = destination->directory_bytes;
-	status = history_open(destination->url, &limits, &history);
+	if (status == 0)
+		status = history_open(destination->url, &limits, &history);
 	*context = status == 0 ? history : NULL;
 	return status;
 }

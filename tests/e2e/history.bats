@@ -206,6 +206,9 @@ last_time() {
 	run "$heaptide" agent --state "$BATS_TEST_TMPDIR/state" --no-history
 	expect_status 2
 	expect_output 'nothing to do'
+	run "$heaptide" agent --state "$BATS_TEST_TMPDIR/state" --history-tiers 1s:1h
+	expect_status 2
+	expect_output 'wants three details'
 	[ ! -e "$history" ]
 }
 

@@ -627,6 +627,30 @@ START_TEST(a_damaged_file_harms_no_reader)
 }
 END_TEST
 
+/* ---- settings ---- */
+
+START_TEST(tiers_are_read_and_nonsense_is_refused)
+{
+	static const char *const wrong[] = {"",
+					    "15s:1h",
+					    "15s:1h,1m:1d",
+					    "15s:1h,1m:1d,15m:30d,1h:60d",
+					    "15s:1h,1m:1d,15m:30d,",
+					    "1m:1h,15s:1d,15m:30d",
+					    "15s:1d,1m:1h,15m:30d",
+					    "15:1h,1m:1d,15m:30d",
+					    "0s:1h,1m:1d,15m:30d",
+					    "15s,1m:1d,15m:30d"};
+	struct history_limits limits = {0};
+
+	ck_assert_int_eq(history_limits_parse("15s:1h,1m:1d,15m:30d", &limits), 0);
+	ck_assert_int_eq(memcmp(limits.tiers, history_limits_default.tiers, sizeof(limits.tiers)),
+			 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(history_limits_parse(wrong[i], &limits) == -EINVAL, "%s", wrong[i]);
+}
+END_TEST
+
 /* ---- being killed ---- */
 
 #define KILLS 200
@@ -710,4 +734,5 @@ UNIT_MAIN(what_was_appended_is_read_back, the_file_is_for_its_owner_only,
 	  a_reader_that_takes_its_time_does_not_break_the_budget,
 	  a_job_that_can_never_fit_is_refused_and_costs_nothing, a_smaller_budget_shrinks_the_file,
 	  a_file_of_another_kind_is_left_as_it_is, what_is_not_there_is_not_made_by_reading,
-	  a_damaged_file_harms_no_reader, two_hundred_kills_lose_at_most_the_interval_in_progress)
+	  a_damaged_file_harms_no_reader, tiers_are_read_and_nonsense_is_refused,
+	  two_hundred_kills_lose_at_most_the_interval_in_progress)
