@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,6 +99,15 @@ static int try_directory(const char *path)
 	return 0;
 }
 
+/* RLIMIT_FSIZE bounds the segment, which needs the smallest budget. */
+static bool has_room_for_segments(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+	       limit.rlim_cur >= options_table[OPTION_budget].minimum;
+}
+
 /* The program may change its directory: that of the segments must be absolute. */
 static void prepare_directory(struct run *run)
 {
@@ -111,9 +121,12 @@ static void prepare_directory(struct run *run)
 		log_note("nothing can be recorded: cannot write in %s: %s; choose another place "
 			 "with --dir",
 			 path, strerror(-error));
+	else if (!has_room_for_segments())
+		log_note("nothing can be recorded: files may not grow large enough; raise the "
+			 "limit with `ulimit -f`");
 	else if (run->options.given[OPTION_dir] && realpath(path, run->directory))
 		run->options.dir = run->directory;
-	run->can_record = error == 0;
+	run->can_record = error == 0 && has_room_for_segments();
 }
 
 static int refuse_program(const char *name, int error)

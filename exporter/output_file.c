@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +59,8 @@ int output_file_open(struct output_file *file, const char *path)
 	int status = -ENOMEM;
 
 	*file = (struct output_file){.stream = NULL};
+	/* A file that grows past RLIMIT_FSIZE is an error like others, not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (strcmp(path, "-") == 0) {
 		file->stream = stdout;
 		return 0;

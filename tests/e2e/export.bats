@@ -207,6 +207,11 @@ perl_top() {
 	run "$heaptide" export -o /dev/full
 	expect_status 1
 	[ "$output" = "heaptide export: cannot write /dev/full: No space left on device" ]
+	run bash -c "ulimit -f 0; '$heaptide' export -o large.pb.gz 2>&1 | cat
+		exit \${PIPESTATUS[0]}"
+	expect_status 1
+	[ "$output" = "heaptide export: cannot write large.pb.gz: File too large" ]
+	[ -z "$(ls large.pb.gz* 2>/dev/null)" ]
 }
 
 @test "wrong_use_is_said_in_one_line" {

@@ -244,6 +244,14 @@ setup() {
 	expect_output 'nothing can be recorded: cannot write in /proc: .*--dir'
 }
 
+@test "a limit of file sizes that leaves no room is said and the program runs" {
+	run bash -c "ulimit -f 8; '$heaptide' run -- sh -c 'echo ran; exit 3' 2>&1 | cat
+		exit \${PIPESTATUS[0]}"
+	expect_status 3
+	expect_output '^ran$'
+	expect_output 'nothing can be recorded: .*ulimit -f'
+}
+
 @test "a program killed by SIGKILL gets its verdict" {
 	mkfifo control
 	"$heaptide" run -o killed.pb.gz -- "$programs/holder" 16 <control >told 2>said &
