@@ -38,33 +38,39 @@ _Static_assert(sizeof(struct exit_info) == 64, "the kernel knows 64 bytes: keep 
 
 /* ---- control groups ---- */
 
-/* The line of the unified hierarchy in /proc/PID/cgroup; "" when there is none. */
-static void read_cgroup(pid_t pid, char *group, int size)
+/* The file of a control group, of either version, that counts its kills: from a line
+ * of /proc/PID/cgroup. "" for other lines, and for groups that cannot be seen from here. */
+static void name_oom_file(const char *line, char *path, size_t size)
 {
-	char path[64], line[1024];
-	FILE *file;
+	const char *const memory = strstr(line, ":memory:");
 
-	*group = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
+	*path = '\0';
+	if (strstr(line, "/.."))
 		return;
-	while (fgets(line, sizeof(line), file))
-		if (strncmp(line, "0::", 3) == 0)
-			snprintf(group, (size_t)size, "%.*s", (int)strcspn(line + 3, "\n"),
-				 line + 3);
-	fclose(file);
+	if (strncmp(line, "0::", 3) == 0)
+		snprintf(path, size, "/sys/fs/cgroup%s/memory.events", line + 3);
+	else if (memory)
+		snprintf(path, size, "/sys/fs/cgroup/memory%s/memory.oom_control",
+			 memory + strlen(":memory:"));
 }
 
 static int open_oom_events(pid_t pid)
 {
-	char group[1024], path[1100];
+	char path[1100], line[1024];
+	FILE *file;
+	int fd = -1;
 
-	read_cgroup(pid, group, sizeof(group));
-	if (*group == '\0' || strstr(group, "/.."))
-		return -1;
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.events", group);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	file = fopen(path, "re");
+	while (file && fd < 0 && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		name_oom_file(line, path, sizeof(path));
+		if (*path)
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (file)
+		fclose(file);
+	return fd;
 }
 
 static uint64_t read_oom_kills(int fd)

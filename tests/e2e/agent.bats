@@ -72,6 +72,51 @@ sum_sent() {
 	[ "$(sum_sent server)" -eq $held ]
 }
 
+@test "a process that crashed is sent a last time, with a label that says so" {
+	start_receiver server
+	start_agent --push "http://127.0.0.1:$port" --every 1h
+	start_holder
+	wait_until eval '[ -n "$(find "$state" -name "labels-*")" ]'
+	kill -SEGV "$holder"
+	wait "$holder" || true
+	wait_until no_segments
+	stop_agent
+	expect_jq "$(decoded server push)" '[.[] | select(.labels.end == "crash" or .labels.end == "killed")] | length == 1'
+}
+
+# What a control group's memory is limited by, of either version: sets $group and $limit.
+make_group() {
+	need_root
+	group=/sys/fs/cgroup/heaptide-test-$$ limit=memory.max
+	if [ -d /sys/fs/cgroup/memory ]; then
+		group=/sys/fs/cgroup/memory/heaptide-test-$$ limit=memory.limit_in_bytes
+	fi
+	mkdir "$group" 2>/dev/null || skip "control groups cannot be made here"
+	if ! [ -e "$group/$limit" ]; then
+		rmdir "$group"
+		skip "the memory of control groups cannot be limited here"
+	fi
+	echo 64M >"$group/$limit"
+}
+
+@test "a process that was killed for want of memory has a label that says so" {
+	make_group
+	start_receiver server
+	start_agent --push "http://127.0.0.1:$port" --every 1h
+	(
+		echo "$BASHPID" >"$group/cgroup.procs"
+		cd "$BATS_TEST_TMPDIR"
+		HEAPTIDE_INTERVAL=64K preloaded python3 -S -c 'import time
+held = [bytearray(1 << 20) for i in range(4)]
+time.sleep(0.5)
+while True: held.append(bytearray(b"x" * (1 << 20)))' 3>&-
+	) || true
+	wait_until no_segments
+	stop_agent
+	wait_until rmdir "$group"
+	expect_jq "$(decoded server push)" '[.[] | select(.labels.end == "oom")] | length == 1'
+}
+
 @test "a process that ends as it should is sent a last time without a label" {
 	start_receiver server
 	start_agent --push "http://127.0.0.1:$port" --every 1h
