@@ -185,11 +185,16 @@ static bool make_segment(void)
 
 static bool wait_for_segment(void)
 {
-	for (int i = 0; i < PATIENCE; i++) {
-		if (atomic_load(&process.state) != MAKING_SEGMENT)
-			break;
+	uint32_t state = MAKING_SEGMENT;
+
+	for (int i = 0; i < PATIENCE && state == MAKING_SEGMENT; i++) {
 		sched_yield();
+		state = atomic_load(&process.state);
 	}
+	/* Its maker may have left by longjmp: do without, instead of waiting at
+	 * every sample. One that was only slow makes it READY all the same. */
+	if (state == MAKING_SEGMENT)
+		atomic_compare_exchange_strong(&process.state, &state, FAILED);
 	return atomic_load(&process.state) == READY;
 }
 
