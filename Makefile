@@ -212,10 +212,16 @@ fuzz: ## feed damaged segments to the reader, for FUZZ_SECONDS (600)
 bench: all $(bench_programs) ## measure; the tables go to $(B)/bench.md
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) bash bench/all | tee $(B)/bench.md
 
+# Unit tests of what threads share without locks; ThreadSanitizer wants addresses unmoved.
+racing_tests := $(addprefix tests/unit/,claim_race_test stack_table_test live_table_test \
+	ledger_test free_filter_test segment_writer_test snapshot_test)
+
 # About an hour: every program of docs/compatibility.md, and 30 minutes of soaking.
 torture: export TORTURE := long
 torture: PACKAGES := $(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES) $(TORTURE_PACKAGES)
 torture: deps all programs ## run real and hostile programs with and without the library
+	@$(MAKE) -s CC=clang SANITIZE=thread $(racing_tests:%=build-clang-thread/%)
+	setarch -R tests/run_tests $(racing_tests:%=$(CURDIR)/build-clang-thread/%)
 	HEAPTIDE_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=7200 tests/run_tests $(wildcard tests/torture/*.bats)
 
 # About ten minutes: 100 runs at each of two intervals.
