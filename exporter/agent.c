@@ -45,8 +45,8 @@ struct agent {
 	struct member *members;
 	struct series *series;
 	struct farewells farewells;
-	uint64_t list_due_ns, poll_due_ns; /* monotonic */
-	struct process_figures *figures;   /* room for those of one job */
+	uint64_t listed_ns, list_due_ns, poll_due_ns; /* monotonic */
+	struct process_figures *figures;	      /* room for those of one job */
 	size_t figure_capacity;
 };
 
@@ -213,7 +213,8 @@ static void list_segments(struct agent *agent)
 	struct target *targets;
 	size_t count;
 
-	agent->list_due_ns = now_ns() + LIST_EVERY_NS;
+	agent->listed_ns = now_ns();
+	agent->list_due_ns = agent->listed_ns + LIST_EVERY_NS;
 	if (targets_list(agent->settings.options, &targets, &count) != 0)
 		return;
 	targets_mark_mapped(targets, count);
@@ -431,7 +432,7 @@ static void take_events(struct agent *agent)
 		void *const who = events[i].data.ptr;
 
 		if (who == &agent->segments) {
-			const uint64_t soon = now_ns() + LIST_PAUSE_NS;
+			const uint64_t soon = agent->listed_ns + LIST_PAUSE_NS;
 
 			segment_watch_read(&agent->segments);
 			if (agent->list_due_ns > soon)

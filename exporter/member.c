@@ -237,8 +237,13 @@ int member_look(struct member *member, const struct member_look *look, struct pr
 void member_end(struct member *member)
 {
 	member->has_ended = true;
-	/* The kernel forgets how it ended as soon as nobody holds on to it. */
-	member->end = process_watch_end(&member->watch);
+	/* A process that still runs has become another image; of one that was never
+	 * seen running nobody knows. The kernel forgets how a process ended as soon
+	 * as nobody holds on to it. */
+	if (member->watch.was_seen && process_watch_has_ended(&member->watch))
+		member->end = process_watch_end(&member->watch);
+	else
+		member->end = PROCESS_EXITED;
 }
 
 void member_forget(const struct member *member, struct state *state, bool keep)

@@ -15,6 +15,11 @@ sum_sent() {
 	decoded "$1" push | jq '[.[].profile.by["alloc_space/bytes"].hold_block // 0] | add'
 }
 
+# The agent knows of a process.
+is_seen() {
+	[ -n "$(find "$state" -name 'labels-*')" ]
+}
+
 @test "a push has the labels, types and numbers that servers expect" {
 	start_receiver server
 	start_agent --push "http://127.0.0.1:$port" --label env=prod
@@ -63,6 +68,7 @@ sum_sent() {
 	start_receiver server
 	start_agent --push "http://127.0.0.1:$port" --every 1h
 	start_holder
+	wait_until is_seen
 	kill -KILL "$holder"
 	wait "$holder" || true
 	wait_until no_segments
@@ -72,11 +78,26 @@ sum_sent() {
 	[ "$(sum_sent server)" -eq $held ]
 }
 
+@test "a process that becomes another program has not been killed" {
+	start_receiver server
+	start_agent --push "http://127.0.0.1:$port" --every 1h
+	start_holder
+	wait_until is_seen
+	tell_holder exec
+	wait_until has_requests server 1
+	end_holder
+	wait_until no_segments
+	stop_agent
+	sent=$(decoded server push)
+	expect_jq "$sent" 'all(.labels | has("end") | not)'
+	[ "$(sum_sent server)" -eq $((2 * held)) ]
+}
+
 @test "a process that crashed is sent a last time, with a label that says so" {
 	start_receiver server
 	start_agent --push "http://127.0.0.1:$port" --every 1h
 	start_holder
-	wait_until eval '[ -n "$(find "$state" -name "labels-*")" ]'
+	wait_until is_seen
 	kill -SEGV "$holder"
 	wait "$holder" || true
 	wait_until no_segments
