@@ -6,6 +6,9 @@
 load ../test_helper
 load torture
 
+# Two runs of these tests may happen at the same time.
+port=$((20000 + $$ % 10000))
+
 # until_answers COMMAND...: the server is there.
 until_answers() {
 	wait_until eval "$* >/dev/null 2>&1"
@@ -75,7 +78,7 @@ http {
 	client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f;
 	uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/c;
 	server { listen unix:$PWD/s; root $PWD/www; location /proxy/ { proxy_pass http://unix:$PWD/s:/; } }
-	server { listen 127.0.0.1:17781; root $PWD/www; }
+	server { listen 127.0.0.1:$port; root $PWD/www; }
 }
 END
 	serve "$(command -v nginx || echo /usr/sbin/nginx)" -p "$PWD" -c "$PWD/conf" &
@@ -85,7 +88,7 @@ END
 	curl -s --compressed --unix-socket s http://x/numbers | md5sum
 	curl -s --unix-socket s http://x/proxy/numbers | md5sum
 	curl -s --unix-socket s -o /dev/null -w '%{http_code}\n' http://x/nothing
-	wrk -t2 -c20 -d"$(load_of 1 10)"s http://127.0.0.1:17781/small |
+	wrk -t2 -c20 -d"$(load_of 1 10)"s http://127.0.0.1:$port/small |
 		grep -cE 'Socket errors|Non-2xx' || true
 	kill -HUP "$(cat pid)" # new workers
 	curl -s --unix-socket s http://x/small
@@ -137,13 +140,13 @@ postgres_story() {
 }
 
 sshd_story() {
-	local ssh="ssh -F none -i $PWD/key -p 17782 -o StrictHostKeyChecking=no -o UserKnownHostsFile=$PWD/known -o LogLevel=ERROR root@127.0.0.1"
+	local ssh="ssh -F none -i $PWD/key -p $port -o StrictHostKeyChecking=no -o UserKnownHostsFile=$PWD/known -o LogLevel=ERROR root@127.0.0.1"
 
 	ssh-keygen -q -t ed25519 -N '' -f key
 	ssh-keygen -q -t ed25519 -N '' -f host
 	cp key.pub authorized
 	mkdir -p /run/sshd
-	serve /usr/sbin/sshd -D -e -f /dev/null -p 17782 -h "$PWD/host" -o AuthorizedKeysFile="$PWD/authorized" \
+	serve /usr/sbin/sshd -D -e -f /dev/null -p $port -h "$PWD/host" -o AuthorizedKeysFile="$PWD/authorized" \
 		-o PermitRootLogin=yes -o StrictModes=no -o UsePAM=no -o PidFile=none 2>log &
 	local pid=$!
 

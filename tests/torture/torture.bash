@@ -50,6 +50,8 @@ attempt() {
 	rm -rf "$folder"
 	mkdir -p "$folder"
 	(
+		# A server must not outlive a story that went wrong.
+		trap 'kill $(jobs -p) 2>/dev/null' EXIT
 		cd "$folder" || exit 99
 		if [ "$(type -t "$1")" = function ]; then "$@"; else profiled "$@"; fi
 	) >"$BATS_TEST_TMPDIR/out.${interval:-plain}" 2>&1 </dev/null
