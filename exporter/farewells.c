@@ -56,8 +56,10 @@ bool farewells_have(const struct farewells *farewells, const char *path)
 	return false;
 }
 
-static void bury(const struct member *member, struct state *state, bool keep)
+static void bury(const struct member *member, struct state *state, bool keeps_all)
 {
+	const bool keep = keeps_all || member->is_of_run;
+
 	member_forget(member, state, keep);
 	if (!keep && unlink(member->path) != 0 && errno != ENOENT)
 		log_failure("cannot remove %s: %s", member->path, strerror(errno));

@@ -225,6 +225,7 @@ int member_look(struct member *member, const struct member_look *look, struct pr
 		snapshot_free(snapshot);
 		return -EXDEV;
 	}
+	member->is_of_run = *snapshot->run_id != '\0';
 	/* A signal that nobody saw and exit handlers that ran: it was an exit. */
 	if (member->has_ended && member->end == PROCESS_ABRUPT && snapshot->ended)
 		member->end = PROCESS_EXITED;

@@ -33,6 +33,7 @@ struct member {
 	uint64_t looked_ns;	  /* monotonic; 0: never */
 	bool is_hidden;	 /* someone has its segment open, but it cannot be seen from here */
 	bool is_ignored; /* not ours, or done with: its file stays */
+	bool is_of_run;	 /* `heaptide run` left the segment for a report: it stays */
 	bool has_ended;
 	enum process_end end; /* once it has ended */
 	struct member *next;

@@ -266,6 +266,17 @@ while True: held.append(bytearray(b"x" * (1 << 20)))' 3>&-
 	[ "$(sum_sent server)" -eq $((held / 4)) ]
 }
 
+@test "what heaptide run leaves for a report stays beside an agent" {
+	start_receiver server
+	start_agent --push "http://127.0.0.1:$port"
+	run "$heaptide" run -- "$programs/holder" 4 </dev/null
+	expect_output 'holder'
+	wait_until has_requests server 1
+	stop_agent
+	[ "$(segments | wc -l)" -eq 1 ]
+	[ "$(sum_sent server)" -eq $held ]
+}
+
 @test "a process whose end the agent sees may leave its segment with --keep" {
 	start_receiver server
 	start_agent --push "http://127.0.0.1:$port" --keep
