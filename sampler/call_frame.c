@@ -326,23 +326,25 @@ static bool run(struct call_frame_machine *m, const struct byte_cursor *list,
 		void (*row)(void *context, uintptr_t start, const struct unwind_rule *rule),
 		void *context)
 {
-	struct byte_cursor c = *list;
+	struct byte_cursor *c = &m->cursor;
 
-	while (c.p < c.end) {
-		const uint8_t code = byte_cursor_read(&c, 1);
-		const uintptr_t next = next_location(m, &c, code, f);
+	*c = *list;
+
+	while (c->p < c->end) {
+		const uint8_t code = byte_cursor_read(c, 1);
+		const uintptr_t next = next_location(m, c, code, f);
 
 		if (next) {
-			if (next < m->location || c.bad)
+			if (next < m->location || c->bad)
 				return false;
 			if (next > m->location && row)
 				row(context, m->location, &m->now);
 			m->location = next;
-		} else if (!run_one(m, &c, code, f)) {
+		} else if (!run_one(m, c, code, f)) {
 			return false;
 		}
 	}
-	return !c.bad;
+	return !c->bad;
 }
 
 bool call_frame_rows(const struct eh_frame_function *function, struct call_frame_machine *machine,

@@ -30,6 +30,7 @@ struct call_frame_machine {
 	struct unwind_rule remembered[CALL_FRAME_REMEMBERED];
 	unsigned remembered_count;
 	uintptr_t location;
+	struct byte_cursor cursor; /* in the list that is being run */
 };
 
 /*

@@ -15,9 +15,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE
 #include "sampler/unwind_table.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 #include "sampler/byte_cursor.h"
 #include "sampler/call_frame.h"
@@ -29,10 +32,12 @@
 #define HDR_VERSION 1
 #define HDR_COUNT_UDATA4 0x03
 #define HDR_TABLE_DATAREL_SDATA4 0x3b
-/* Eight bytes of cache for 64 bytes of code, within limits. */
+/* One place in the cache for 64 bytes of code, within limits. */
 #define CACHE_CODE_BYTES 64
 #define CACHE_MIN 256
 #define CACHE_MAX 8192
+#define BUCKETS_MIN 16
+#define BUCKETS_MAX 2048
 #define WORKSHOPS 32
 /* No compiler writes such functions; a damaged one is given up. */
 #define ROWS_MAX 100000
@@ -42,8 +47,11 @@ struct index_entry {
 	int32_t function, fde;
 };
 
-/* The rows of one function: starts[count], then rules[count]. */
+/* The rows of one function: starts[count], then rules[count]. None, and end 0, when
+ * its entry cannot be read. */
 struct function_rows {
+	struct function_rows *next; /* in its bucket */
+	uint32_t function;	    /* number in the index */
 	uint32_t count;
 	uint32_t end; /* offset of the code behind the function */
 	uint32_t words[];
@@ -53,13 +61,13 @@ struct unwind_sources {
 	uintptr_t start;  /* of the module */
 	uintptr_t header; /* what the index is relative to */
 	const struct index_entry *index;
-	struct eh_frame_bytes bytes; /* the segment that holds .eh_frame */
-	_Atomic(struct function_rows *) *functions;
+	struct eh_frame_bytes bytes;		  /* the segment that holds .eh_frame */
+	_Atomic(struct function_rows *) *buckets; /* by number of the function */
+	uint32_t bucket_mask;
 };
 
 static _Atomic uint64_t no_cache[1];
 static struct unwind_table no_table = {.cache = no_cache};
-static struct function_rows no_rows;
 
 static bool find_segment(const struct module *module, uintptr_t address,
 			 struct eh_frame_bytes *bytes)
@@ -94,32 +102,49 @@ static uint32_t find_sources(const struct module *module, struct unwind_sources 
 	return (uint32_t)count;
 }
 
-static uint32_t cache_size(const struct module *module)
+static uint32_t power_of_two(uint64_t wanted, uint32_t least, uint32_t most)
 {
-	const uintptr_t code = module->image.text_end - module->image.text_start;
-	uint32_t size = CACHE_MIN;
+	uint32_t size = least;
 
-	while (size < CACHE_MAX && size * CACHE_CODE_BYTES < code)
+	while (size < most && size < wanted)
 		size *= 2;
 	return size;
 }
 
-/* A table, its sources, cache and list of functions in one piece of memory. */
-static struct unwind_table *new_table(const struct unwind_sources *sources, uint32_t functions,
-				      uint32_t cache, size_t *size)
+/* The pages are had at once: they are few, soon all in use, and a fault for each
+ * would cost more than the walks. */
+static void *map_now(size_t size)
 {
+	void *memory = private_memory_map(size);
+	const int saved = errno;
+
+	if (memory)
+		madvise(memory, size, MADV_POPULATE_WRITE);
+	errno = saved;
+	return memory;
+}
+
+/* A table, its sources, cache and buckets in one piece of memory. */
+static struct unwind_table *new_table(const struct module *module,
+				      const struct unwind_sources *sources, uint32_t functions,
+				      size_t *size)
+{
+	const uintptr_t code = module->image.text_end - module->image.text_start;
+	const uint32_t cache = power_of_two(code / CACHE_CODE_BYTES, CACHE_MIN, CACHE_MAX);
+	const uint32_t buckets = power_of_two(functions, BUCKETS_MIN, BUCKETS_MAX);
 	struct {
 		struct unwind_table table;
 		struct unwind_sources sources;
 		_Atomic uint64_t cache[];
 	} * all;
 
-	*size = sizeof(*all) + cache * sizeof(all->cache[0]) + functions * sizeof(void *);
-	all = private_memory_map(*size);
+	*size = sizeof(*all) + cache * sizeof(all->cache[0]) + buckets * sizeof(void *);
+	all = map_now(*size);
 	if (!all)
 		return NULL;
 	all->sources = *sources;
-	all->sources.functions = (void *)(all->cache + cache);
+	all->sources.buckets = (void *)(all->cache + cache);
+	all->sources.bucket_mask = buckets - 1;
 	all->table = (struct unwind_table){all->cache, cache - 1, functions, &all->sources};
 	return &all->table;
 }
@@ -133,7 +158,7 @@ static struct unwind_table *make_table(struct module *module)
 	void *expected = NULL;
 
 	if (functions)
-		table = new_table(&sources, functions, cache_size(module), &size);
+		table = new_table(module, &sources, functions, &size);
 	/* Pairs with the acquire in unwind_table_of(). */
 	if (atomic_compare_exchange_strong(&module->unwind, &expected, table ? table : &no_table)) {
 		if (table) {
@@ -210,49 +235,72 @@ static bool run_instructions(struct workshop *work, struct function_rows *rows)
 	return call_frame_rows(&work->function, &work->machine, add_row, work);
 }
 
-/* NULL when memory is short; no_rows when the function cannot be read. */
-static struct function_rows *compile_rows(struct workshop *work,
-					  const struct unwind_sources *sources,
-					  const struct index_entry *entry)
+static bool count_rows(struct workshop *work, const struct unwind_sources *sources,
+		       const struct index_entry *entry)
 {
 	const uint8_t *fde = (const uint8_t *)(sources->header + entry->fde);
-	struct function_rows *rows;
 
 	work->module_start = sources->start;
-	if (!eh_frame_read_function(&sources->bytes, fde, &work->function) ||
-	    work->function.start < sources->start ||
-	    work->function.end - sources->start > UINT32_MAX || !run_instructions(work, NULL) ||
-	    work->count > ROWS_MAX)
-		return &no_rows;
-	rows = private_memory_alloc(sizeof(*rows) + 2 * work->count * sizeof(rows->words[0]));
+	return eh_frame_read_function(&sources->bytes, fde, &work->function) &&
+	       work->function.start >= sources->start &&
+	       work->function.end - sources->start <= UINT32_MAX && run_instructions(work, NULL) &&
+	       work->count <= ROWS_MAX;
+}
+
+/* NULL when memory is short. */
+static struct function_rows *compile_rows(struct workshop *work,
+					  const struct unwind_sources *sources, uint32_t i)
+{
+	const bool is_readable = count_rows(work, sources, &sources->index[i]);
+	const uint32_t count = is_readable ? work->count : 0;
+	struct function_rows *rows =
+		private_memory_alloc(sizeof(*rows) + 2 * count * sizeof(rows->words[0]));
+
 	if (!rows)
 		return NULL;
-	rows->count = work->count;
-	rows->end = (uint32_t)(work->function.end - sources->start);
-	run_instructions(work, rows);
+	rows->function = i;
+	rows->count = count;
+	if (is_readable) {
+		rows->end = (uint32_t)(work->function.end - sources->start);
+		run_instructions(work, rows);
+	}
 	return rows;
+}
+
+/* The rows of function `i` in the chain before `until`. */
+static struct function_rows *find_rows(struct function_rows *rows,
+				       const struct function_rows *until, uint32_t i)
+{
+	while (rows != until && rows->function != i)
+		rows = rows->next;
+	return rows == until ? NULL : rows;
 }
 
 /* NULL when memory is short, or too many threads are compiling. */
 static struct function_rows *function_rows_at(const struct unwind_sources *sources, uint32_t i)
 {
-	struct function_rows *rows =
-		atomic_load_explicit(&sources->functions[i], memory_order_acquire);
+	_Atomic(struct function_rows *) *bucket = &sources->buckets[i & sources->bucket_mask];
+	struct function_rows *head = atomic_load_explicit(bucket, memory_order_acquire);
+	struct function_rows *rows = find_rows(head, NULL, i);
+	struct workshop *work = rows ? NULL : take_workshop();
 
-	if (rows)
+	if (!work)
 		return rows;
+	rows = compile_rows(work, sources, i);
+	atomic_store_explicit(&work->taken, 0, memory_order_release);
+	if (!rows)
+		return NULL;
+	rows->next = head;
+	/* Pairs with the acquire above. */
+	while (!atomic_compare_exchange_strong(bucket, &head, rows)) {
+		/* Another thread may have compiled the same: ours are lost, they are few. */
+		struct function_rows *other = find_rows(head, rows->next, i);
 
-	struct workshop *work = take_workshop();
-	struct function_rows *fresh = NULL;
-
-	if (work) {
-		fresh = compile_rows(work, sources, &sources->index[i]);
-		atomic_store_explicit(&work->taken, 0, memory_order_release);
+		if (other)
+			return other;
+		rows->next = head;
 	}
-	/* Pairs with the acquire above. The loser's rows are lost: they are few. */
-	if (fresh && !atomic_compare_exchange_strong(&sources->functions[i], &rows, fresh))
-		return rows;
-	return fresh;
+	return rows;
 }
 
 /* The number of the last of `count` ascending offsets that is not above `key`,
