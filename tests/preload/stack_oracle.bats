@@ -24,13 +24,15 @@ sum() {
 		od -An -v -w48 -t u8 | awk -v field="$1" '{ sum += $field } END { print sum + 0 }'
 }
 
-# agree MINIMUM: at least so many stacks were compared, and all were equal.
+# agree MINIMUM [LONGER]: at least so many stacks were compared, and all were
+# equal, but for LONGER that go on where libunwind's end.
 agree() {
 	echo "$(sum 1) stacks, $(sum 3) frames: $(sum 2) equal, $(sum 4) different," \
 		"$(sum 5) longer, $(sum 6) shorter than libunwind's"
 	find "$BATS_TEST_TMPDIR" -name 'oracle.*.txt' -exec head -60 {} +
 	[ "$(sum 1)" -ge "$1" ]
-	[ "$(sum 2)" -eq "$(sum 1)" ]
+	[ "$(sum 5)" -le "${2:-0}" ]
+	[ $(($(sum 2) + $(sum 5))) -eq "$(sum 1)" ]
 }
 
 @test "stacks in python3 are libunwind's" {
@@ -128,7 +130,9 @@ const text = JSON.stringify(objects);
 require("zlib").gzipSync(text);
 for (let i = 0; i < 1000; i++) require("crypto").createHash("sha256").update("x" + i).digest("hex");
 console.log(text.length);'
-	agree 3000
+	# While V8 throws optimised code away, its frame pointer is of neither frame;
+	# both have to guess there, and guess differently once in thousands.
+	agree 3000 3
 }
 
 @test "stacks of callbacks, handlers, threads, coroutines and jumps are libunwind's" {
