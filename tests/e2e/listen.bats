@@ -31,6 +31,7 @@ tell() {
 
 # listens OPTION...: starts an agent; $url is where it is.
 listens() {
+	rm -f agent.log # what an earlier one said is not waited for
 	"$heaptide" agent --no-history --state "$BATS_TEST_TMPDIR/state" "$@" 2>agent.log 3>&- &
 	agent_pid=$!
 	wait_until grep -q 'listening on' agent.log
