@@ -90,7 +90,8 @@ variants=(plain heaptide exact jemalloc jemalloc_profile tcmalloc tcmalloc_sampl
 echo
 echo "### Beside others"
 echo
-echo "Each profiler that needs an allocator of its own beside that allocator without profiling. A dash: not installed."
+echo "Each profiler that needs an allocator of its own beside that allocator without profiling. A dash: not"
+echo "installed. Only 300 000 operations each, so what a profiler does at the start weighs in."
 echo
 table
 row "pairs of 64 bytes" 300000 pair 64
